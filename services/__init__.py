@@ -1,0 +1,1 @@
+"""Kvar: early warning against dropping out of upper-secondary school."""

@@ -1,0 +1,71 @@
+"""Every message of Kvar. Import contracts from here.
+
+At the door (`door`) an event bears the publisher's reference to the student and may carry a person; behind it the
+subject is always a pseudonym and no name or national id exists.
+"""
+
+from shared.events.attendance import AttendanceRecorded, AttendanceState
+from shared.events.climate import ClimateReported
+from shared.events.door import DOOR_TYPES, DoorEnrolmentChanged, Person, read_door_event
+from shared.events.enrolment import EnrolmentChanged, EnrolmentStatus
+from shared.events.envelope import (
+    Code,
+    Envelope,
+    Fact,
+    StudentFact,
+    canonical_json,
+    content_digest,
+    field_errors,
+)
+from shared.events.grade import GradeKind, GradeRecorded
+from shared.events.messages import (
+    BEHIND_TYPES,
+    AnyEvent,
+    AttendanceRecordedEvent,
+    ClimateReportedEvent,
+    EnrolmentChangedEvent,
+    GradeRecordedEvent,
+    RiskLevelChangedEvent,
+    RiskScoredEvent,
+    StaffChangedEvent,
+    read_event,
+)
+from shared.events.risk import Level, Reason, RiskLevelChanged, RiskScored
+from shared.events.staff import StaffChanged, StaffRole
+
+__all__ = [
+    "BEHIND_TYPES",
+    "DOOR_TYPES",
+    "AnyEvent",
+    "AttendanceRecorded",
+    "AttendanceRecordedEvent",
+    "AttendanceState",
+    "ClimateReported",
+    "ClimateReportedEvent",
+    "Code",
+    "DoorEnrolmentChanged",
+    "EnrolmentChanged",
+    "EnrolmentChangedEvent",
+    "EnrolmentStatus",
+    "Envelope",
+    "Fact",
+    "GradeKind",
+    "GradeRecorded",
+    "GradeRecordedEvent",
+    "Level",
+    "Person",
+    "Reason",
+    "RiskLevelChanged",
+    "RiskLevelChangedEvent",
+    "RiskScored",
+    "RiskScoredEvent",
+    "StaffChanged",
+    "StaffChangedEvent",
+    "StaffRole",
+    "StudentFact",
+    "canonical_json",
+    "content_digest",
+    "field_errors",
+    "read_door_event",
+    "read_event",
+]

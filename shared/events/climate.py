@@ -1,0 +1,23 @@
+"""`climate.reported.v1`: safety, inclusion and relations of a group, from five answers up."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.events.envelope import Fact
+
+MIN_ANSWERS = 5
+
+
+class ClimateReported(Fact):
+    """Means of a group's or unit's answers in one week. Key: subject (`group:…` or `unit:…`) + `period`.
+
+    Fewer than five answers are refused: they would show single persons.
+    """
+
+    period: str = Field(pattern=r"^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])$", description="ISO week, 2026-W07")
+    answers: int = Field(ge=MIN_ANSWERS)
+    safety: float = Field(ge=1.0, le=5.0, strict=False)
+    inclusion: float = Field(ge=1.0, le=5.0, strict=False)
+    relations: float = Field(ge=1.0, le=5.0, strict=False)
+    state: Literal["recorded", "retracted"] = "recorded"

@@ -1,0 +1,48 @@
+"""`enrolment.changed.v1`: a student's place at a school unit."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from shared.events.envelope import Code, StaffId, StudentFact
+
+
+class EnrolmentStatus(StrEnum):
+    """Whether the student is at the school unit."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class EnrolmentChanged(StudentFact):
+    """A place at a school unit. Key: subject + `school_unit` + `starts_on`.
+
+    `coach` is the `subject` of that coach's `staff.changed`. Published by school information systems, read by scoring,
+    notify and reporting.
+    """
+
+    programme: Code | None = None
+    programme_type: Literal["preparatory", "vocational", "introductory"] | None = None
+    study_year: int | None = Field(default=None, ge=1, le=4)
+    curriculum: Literal["gy11", "gy25"] | None = None
+    groups: list[Code] = Field(default_factory=list, max_length=100)
+    coach: StaffId | None = None
+    status: EnrolmentStatus = Field(strict=False)
+    starts_on: date
+    ends_on: date | None = None
+    end_reason: Literal["diploma", "moved", "exchange", "left", "deceased", "other"] | None = None
+    protected: bool = Field(default=False, description="protected identity: no name or address is ever shown")
+    turns_18_on: date | None = Field(default=None, description="from this day guardians are not told")
+    state: Literal["recorded", "retracted"] = "recorded"
+
+    @field_validator("ends_on")
+    @classmethod
+    def _ends_after_it_starts(cls, value: date | None, info: ValidationInfo) -> date | None:
+        starts_on = info.data.get("starts_on")
+        if value is not None and starts_on is not None and value < starts_on:
+            raise PydanticCustomError("ends_too_early", "not before starts_on")
+        return value

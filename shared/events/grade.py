@@ -1,0 +1,55 @@
+"""`grade.recorded.v1`: a mark or a warning of one student in one course."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from shared.events.envelope import Code, StudentFact
+
+MARKS = frozenset({"A", "B", "C", "D", "E", "F", "-"})
+WARNINGS = frozenset({"open", "closed"})
+
+
+class GradeKind(StrEnum):
+    """What kind of statement about a course it is."""
+
+    WARNING = "warning"
+    """An open risk of F before grading (local practice, not a grade)."""
+    TERM = "term"
+    """A term's mark while the course goes on."""
+    FINAL = "final"
+    """The grade."""
+
+
+class GradeRecorded(StudentFact):
+    """A mark or warning. Key: subject + `course` + `kind`.
+
+    What counts on a school day is, of the key's revisions with `recorded_on` up to that day, the highest: marks change
+    with time, and that is no correction. `-` means no basis for a grade because of absence: it is not an F.
+    Published by school information systems, read by scoring.
+    """
+
+    course: Code = Field(description="course code, or subject code and level (Gy25)")
+    name: str | None = Field(default=None, max_length=200)
+    subject: str | None = Field(default=None, max_length=200)
+    curriculum: Literal["gy11", "gy25"]
+    credits: int = Field(ge=0, le=400)
+    required: bool = Field(default=False, description="Swedish, English or mathematics required for the diploma")
+    diploma_project: bool = False
+    kind: GradeKind = Field(strict=False)
+    value: str = Field(description="A…F or -; for a warning open or closed")
+    recorded_on: date
+    state: Literal["recorded", "retracted"] = "recorded"
+
+    @field_validator("value")
+    @classmethod
+    def _value_fits_the_kind(cls, value: str, info: ValidationInfo) -> str:
+        kind = info.data.get("kind")
+        if kind is GradeKind.WARNING and value not in WARNINGS:
+            raise PydanticCustomError("warning_value", "open or closed")
+        if kind in {GradeKind.TERM, GradeKind.FINAL} and value not in MARKS:
+            raise PydanticCustomError("grade_value", "one of A, B, C, D, E, F, -")
+        return value

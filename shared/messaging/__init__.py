@@ -1,0 +1,1 @@
+"""Everything about the broker that more than one service needs."""

@@ -1,0 +1,92 @@
+"""Batches in front of a store, for a framework that hands over single messages. Knows nothing of the transport."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+ItemT = TypeVar("ItemT")
+
+Outcomes = Sequence[Exception | None]
+"""One entry for each item of a batch, in order: what was wrong with it, or nothing."""
+
+
+class Batcher(Generic[ItemT]):
+    """Collects items and hands them over together: when `max_size` are there or the oldest has waited `max_wait` seconds.
+
+    One batch is in work at a time; what arrives meanwhile forms the next. `submit` returns when the item's batch is done
+    and raises what the batch says of the item. How many may wait is bounded by the caller (a queue's prefetch).
+    """
+
+    def __init__(
+        self, process: Callable[[list[ItemT]], Awaitable[Outcomes]], *, max_size: int, max_wait: float
+    ) -> None:
+        self._process = process
+        self._max_size = max_size
+        self._max_wait = max_wait
+        self._waiting: list[tuple[ItemT, asyncio.Future[None]]] = []
+        self._arrived = asyncio.Event()
+        self._full = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Batcher[ItemT]:
+        """Starts the worker."""
+        self._worker = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Ends the worker; items still waiting are cancelled, so their messages stay unacknowledged."""
+        if self._worker is not None:
+            self._worker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._worker
+        for _, done in self._waiting:
+            done.cancel()
+        self._waiting.clear()
+
+    async def submit(self, item: ItemT) -> None:
+        """Waits until the item's batch is done.
+
+        Raises:
+            Exception: what `process` said of this item, or raised for the whole batch.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, done))
+        self._arrived.set()
+        if len(self._waiting) >= self._max_size:
+            self._full.set()
+        await done
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            if len(self._waiting) < self._max_size and self._max_wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._max_wait):
+                        await self._full.wait()
+            batch, self._waiting = self._waiting[: self._max_size], self._waiting[self._max_size :]
+            self._full.clear()
+            if len(self._waiting) >= self._max_size:
+                self._full.set()
+            if not self._waiting:
+                self._arrived.clear()
+            await self._hand_over(batch)
+
+    async def _hand_over(self, batch: list[tuple[ItemT, asyncio.Future[None]]]) -> None:
+        try:
+            outcomes = await self._process([item for item, _ in batch])
+        except asyncio.CancelledError:
+            for _, done in batch:
+                done.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - every waiting message must hear of it, and the worker must live on
+            outcomes = [error] * len(batch)
+        for (_, done), outcome in zip(batch, outcomes, strict=True):
+            if done.done():
+                continue
+            if outcome is None:
+                done.set_result(None)
+            else:
+                done.set_exception(outcome)

@@ -1,0 +1,181 @@
+"""The broker as our services use it: how it is built, how a queue is subscribed, how a message is published for certain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import aio_pika
+from aio_pika.exceptions import AMQPError, ChannelClosed, ConnectionClosed, DeliveryError
+from faststream import AckPolicy
+from faststream.rabbit import Channel, RabbitBroker, RabbitExchange, RabbitQueue
+from faststream.rabbit.prometheus import RabbitPrometheusMiddleware
+from faststream.rabbit.schemas.constants import ExchangeType
+from faststream.rabbit.subscriber import RabbitSubscriber
+from prometheus_client import REGISTRY
+
+from shared.errors import Outage
+from shared.events import AnyEvent, read_event
+from shared.messaging import topology
+from shared.messaging.failures import failure_middleware
+
+if TYPE_CHECKING:
+    from faststream.rabbit.message import RabbitMessage
+    from faststream.rabbit.publisher import RabbitPublisher
+
+CONTENT_TYPE = "application/cloudevents+json"
+PUBLISH_TIMEOUT_SECONDS = 10.0
+GRACEFUL_TIMEOUT_SECONDS = 15.0
+
+EXCHANGES = {
+    name: RabbitExchange(name, type=ExchangeType.TOPIC, durable=True, declare=False)
+    for name in (topology.SIS_EVENTS, topology.EVENTS, topology.RISK)
+}
+
+logger = logging.getLogger(__name__)
+
+
+class Publish(Protocol):
+    """Publishes one encoded event; returns when the broker has confirmed that a queue holds it.
+
+    Raises:
+        Outage: not confirmed. The event may or may not be there: publish it again, readers recognise repetitions.
+    """
+
+    async def __call__(self, body: bytes, *, routing_key: str, message_id: str) -> None:
+        """See the class."""
+
+
+def build_broker(amqp_url: str, service: str) -> RabbitBroker:
+    """A broker with our failure handling, metrics and quiet logs. `apply_types` is off: our decoders type the messages."""
+    return RabbitBroker(
+        amqp_url,
+        default_channel=Channel(on_return_raises=True),
+        graceful_timeout=GRACEFUL_TIMEOUT_SECONDS,
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        apply_types=False,
+        app_id=f"kvar-{service}",
+        log_level=logging.DEBUG,
+        logger=logging.getLogger("faststream"),
+        middlewares=(
+            RabbitPrometheusMiddleware(registry=REGISTRY, app_name=f"kvar-{service}", metrics_prefix="kvar"),
+            failure_middleware(service),
+        ),
+        fail_fast=True,
+        reconnect_interval=1.0,
+    )
+
+
+async def decode(message: RabbitMessage) -> AnyEvent:
+    """The body as its contract.
+
+    Raises:
+        Reject: it obeys none.
+    """
+    return read_event(message.body)
+
+
+def subscribe(
+    broker: RabbitBroker,
+    queue: str,
+    handler: Callable[[Any], Awaitable[None]],
+    *,
+    prefetch: int,
+    title: str,
+    decoder: Callable[[RabbitMessage], Awaitable[Any]] = decode,
+) -> RabbitSubscriber:
+    """Attaches a handler to a queue of the topology. `prefetch`: unacknowledged messages a replica holds at most."""
+    subscriber = broker.subscriber(
+        RabbitQueue(queue, declare=False),
+        channel=Channel(prefetch_count=prefetch),
+        decoder=decoder,
+        no_reply=True,
+        title=title,
+    )
+    subscriber(handler)
+    return subscriber
+
+
+def publisher(broker: RabbitBroker, exchange: str, routing_key: str, contract: Any, title: str) -> RabbitPublisher:
+    """A publisher that appears in the AsyncAPI document. `contract`: the event's model."""
+    return broker.publisher(
+        exchange=EXCHANGES[exchange],
+        routing_key=routing_key,
+        mandatory=True,
+        persist=True,
+        timeout=PUBLISH_TIMEOUT_SECONDS,
+        content_type=CONTENT_TYPE,
+        schema=contract,
+        title=title,
+    )
+
+
+def confirmed_publish(broker: RabbitBroker, exchange: str) -> Publish:
+    """Publishing to one exchange with confirm, `mandatory` and persistence; any failure is an `Outage`.
+
+    The exchange object is used directly: per message FastStream's own path costs as much again as the wire.
+    """
+    channel = Channel(on_return_raises=True)
+
+    async def publish(body: bytes, *, routing_key: str, message_id: str) -> None:
+        message = aio_pika.Message(
+            body,
+            content_type=CONTENT_TYPE,
+            message_id=message_id,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        )
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
+                target = await broker.config.declarer.declare_exchange(EXCHANGES[exchange], channel=channel)
+                await target.publish(message, routing_key, mandatory=True)
+        except (
+            AMQPError,
+            ChannelClosed,
+            ConnectionClosed,
+            DeliveryError,
+            OSError,
+            TimeoutError,
+            RuntimeError,
+        ) as error:
+            raise Outage(
+                f"the broker did not confirm a message to {exchange}: {type(error).__name__} {error}"
+            ) from error
+
+    return publish
+
+
+async def declare_topology(broker: RabbitBroker, shards: int) -> None:
+    """Declares every exchange and queue over a channel of its own. The broker must be connected."""
+    connection = broker._connection  # noqa: SLF001 - FastStream has no public way to a spare channel
+    if connection is None:
+        raise Outage("the broker: not connected")
+    channel = await connection.channel()
+    try:
+        await topology.declare(channel, shards)
+    finally:
+        await channel.close()
+
+
+async def attached(broker: RabbitBroker) -> list[str]:
+    """Names of the queues of this process that have no live consumer; empty when all are attached."""
+    missing: list[str] = []
+    for subscriber in broker.subscribers:
+        if not isinstance(subscriber, RabbitSubscriber):
+            continue
+        queue = subscriber._queue_obj  # noqa: SLF001 - the pinned FastStream keeps the consumer here only
+        name = subscriber.queue.name
+        if queue is None or queue.channel.is_closed:
+            missing.append(name)
+            continue
+        try:
+            async with asyncio.timeout(1):
+                underlay = await queue.channel.get_underlay_channel()
+        except (TimeoutError, AMQPError, OSError, RuntimeError):
+            missing.append(name)
+            continue
+        live = getattr(underlay, "consumers", {})
+        if underlay.is_closed or subscriber._consumer_tag not in live:  # noqa: SLF001
+            missing.append(name)
+    return missing

@@ -1,0 +1,125 @@
+"""Every exchange, queue and argument: the one place, since two declarations that differ are refused by the broker.
+
+Each service declares the whole before it starts, so that no order of starting can lose a message. Works on RabbitMQ 3.10
+and 4.x.
+
+    sis.events ─> ingest.sis          events ─> scoring.s00…, reporting.events, notify.events
+    risk ─> reporting.risk, notify.risk
+    <service>.retry.5s/1m/10m ──(after the wait)──> <service>.again ─> the service's queues, by the same routing key
+    every work queue ──(rejected, delivery limit)──> <service>.parking
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from aio_pika import ExchangeType
+
+if TYPE_CHECKING:
+    from aio_pika.abc import AbstractChannel
+    from pamqp.common import Arguments
+
+SIS_EVENTS = "sis.events"
+EVENTS = "events"
+RISK = "risk"
+
+SCORED_KEY = "risk.scored"
+LEVEL_CHANGED_KEY = "level.changed"
+
+SERVICES = ("ingest", "scoring", "notify", "reporting")
+RETRY_STEPS: tuple[tuple[str, int], ...] = (("5s", 5_000), ("1m", 60_000), ("10m", 600_000))
+"""Name and wait in milliseconds of each step of the ladder."""
+
+DELIVERY_LIMIT = 20
+UNSHARDED = frozenset({"staff.changed", "climate.reported"})
+
+
+@dataclass(frozen=True, slots=True)
+class WorkQueue:
+    """A queue of one service with what it is bound to."""
+
+    name: str
+    service: str
+    exchange: str
+    patterns: tuple[str, ...]
+
+
+def shard_of(subject: str, shards: int) -> int:
+    """The shard of a student, the same on every machine and after every restart."""
+    return crc32(subject.encode()) % shards
+
+
+def routing_key(event_type: str, subject: str, shards: int) -> str:
+    """Where an accepted event goes in exchange `events`: `s07.attendance.recorded`; staff and climate bear no shard."""
+    family = event_type.removeprefix("kvar.").rsplit(".", 1)[0]
+    return family if family in UNSHARDED else f"s{shard_of(subject, shards):02d}.{family}"
+
+
+def scoring_queue(shard: int) -> str:
+    """Name of the queue of one shard."""
+    return f"scoring.s{shard:02d}"
+
+
+def parking_queue(service: str) -> str:
+    """Where a service's messages wait for a person."""
+    return f"{service}.parking"
+
+
+def retry_exchange(service: str, step: str) -> str:
+    """Where a message goes to come back after the step's wait."""
+    return f"{service}.retry.{step}"
+
+
+def work_queues(shards: int) -> list[WorkQueue]:
+    """All queues that services consume."""
+    return [
+        WorkQueue("ingest.sis", "ingest", SIS_EVENTS, ("#",)),
+        *(WorkQueue(scoring_queue(n), "scoring", EVENTS, (f"s{n:02d}.#",)) for n in range(shards)),
+        WorkQueue("reporting.events", "reporting", EVENTS, ("*.enrolment.changed", "climate.reported")),
+        WorkQueue("reporting.risk", "reporting", RISK, (SCORED_KEY,)),
+        WorkQueue("notify.events", "notify", EVENTS, ("*.enrolment.changed", "staff.changed")),
+        WorkQueue("notify.risk", "notify", RISK, (LEVEL_CHANGED_KEY,)),
+    ]
+
+
+async def declare(channel: AbstractChannel, shards: int) -> None:
+    """Declares everything; harmless when it is there already."""
+    for name in (SIS_EVENTS, EVENTS, RISK):
+        await channel.declare_exchange(name, ExchangeType.TOPIC, durable=True)
+    for service in SERVICES:
+        await _declare_service(channel, service)
+    for queue in work_queues(shards):
+        declared = await channel.declare_queue(queue.name, durable=True, arguments=_work_arguments(queue.service))
+        for pattern in queue.patterns:
+            await declared.bind(queue.exchange, pattern)
+            await declared.bind(f"{queue.service}.again", pattern)
+
+
+async def _declare_service(channel: AbstractChannel, service: str) -> None:
+    again = await channel.declare_exchange(f"{service}.again", ExchangeType.TOPIC, durable=True)
+    await channel.declare_queue(parking_queue(service), durable=True, arguments={"x-queue-type": "quorum"})
+    for step, wait in RETRY_STEPS:
+        name = retry_exchange(service, step)
+        exchange = await channel.declare_exchange(name, ExchangeType.FANOUT, durable=True)
+        arguments: Arguments = {
+            **_kept_dead_letters(),
+            "x-message-ttl": wait,
+            "x-dead-letter-exchange": again.name,
+        }
+        queue = await channel.declare_queue(name, durable=True, arguments=arguments)
+        await queue.bind(exchange)
+
+
+def _kept_dead_letters() -> dict[str, str]:
+    return {"x-queue-type": "quorum", "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+
+
+def _work_arguments(service: str) -> Arguments:
+    return {
+        **_kept_dead_letters(),
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": parking_queue(service),
+        "x-delivery-limit": DELIVERY_LIMIT,
+    }

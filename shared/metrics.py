@@ -1,0 +1,71 @@
+"""Every metric of Kvar, with what it means and what an operator does about it. FastStream adds its own (`kvar_received_…`)."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+EVENTS = Counter(
+    "kvar_ingest_events_total",
+    "Events at the door by outcome (accepted, duplicate, rejected) and type. Many rejected: read /v1/rejected.",
+    ["authority", "type", "outcome"],
+)
+DROPPED_FIELDS = Counter(
+    "kvar_ingest_dropped_fields_total",
+    "Forbidden fields (causes of absence) dropped at the door. Not zero: ask the publisher to stop sending them.",
+    ["authority", "field"],
+)
+UNPUBLISHED_AGE = Gauge(
+    "kvar_ingest_unpublished_age_seconds",
+    "Age of the oldest archived event that is not yet published. Over 60: the sweeper or the broker is stuck.",
+)
+EVENT_TO_SCORE = Histogram(
+    "kvar_event_to_score_seconds",
+    "From receipt by ingest to the student's new score. Rising: add scoring replicas, or look at the database.",
+    buckets=SECONDS,
+)
+EVENT_TO_ALERT = Histogram(
+    "kvar_event_to_alert_seconds",
+    "From receipt by ingest of the event that changed a level to the mail handed over. Rising: look at queues, then at SMTP.",
+    buckets=SECONDS,
+)
+BATCH_SIZE = Histogram(
+    "kvar_batch_size_messages",
+    "Messages handled together. Always at the limit: the service lags behind, add replicas.",
+    ["service"],
+    buckets=SIZES,
+)
+CONFLICTS = Counter(
+    "kvar_conflicts_total",
+    "Writes redone because another replica was faster. A steady high share: fewer replicas per shard would do.",
+    ["service"],
+)
+OUTBOX_AGE = Gauge(
+    "kvar_outbox_age_seconds",
+    "Age of the oldest level change that is not yet published. Over 60: the broker refuses or the sweeper is stuck.",
+)
+RETRIED = Counter(
+    "kvar_retried_total",
+    "Messages sent down the retry ladder, by step. Rising: something we need is unwell.",
+    ["service", "step"],
+)
+PARKED = Counter(
+    "kvar_parked_total",
+    "Messages parked for a person to look at. Not zero: read <service>.parking, mend the cause, replay.",
+    ["service", "reason"],
+)
+OUTAGES = Counter(
+    "kvar_outages_total", "Times that work waited for broker or database. Rising: look at their health.", ["service"]
+)
+ALERTS = Counter(
+    "kvar_alerts_total",
+    "Alerts by what became of them (sent, pending, superseded). Pending rising: staff data are missing.",
+    ["outcome"],
+)
+FRESHNESS = Gauge(
+    "kvar_unit_fresh_until_timestamp_seconds",
+    "Newest school day with a taken register, by school unit. Days behind: the unit forgets to register, or its feed is down.",
+    ["authority", "school_unit"],
+)
