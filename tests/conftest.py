@@ -17,6 +17,7 @@ import pytest
 
 from deploy.local import broker, database, folder, processes
 from deploy.local.ports import free_ports
+from deploy.local.queues import Management
 
 _RUNS = Path(__file__).parent.parent / "var" / "tests"
 
@@ -26,7 +27,7 @@ class BrokerServer:
     """A running broker: the address of its default virtual host, and its management interface."""
 
     amqp_url: str
-    management: broker.Management
+    management: Management
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +61,10 @@ def broker_server(request: pytest.FixtureRequest) -> Iterator[BrokerServer]:
             url, management_url = given, os.environ["KVAR_TEST_MANAGEMENT_URL"]
         else:
             run_folder: Path = request.getfixturevalue("run_folder")
-            ports = broker.BrokerPorts(*free_ports(4))
+            ports = broker.BrokerPorts(*free_ports(5))
             stack.enter_context(_running(run_folder, *broker.broker_programs(run_folder / "broker", ports)))
             url, management_url = broker.amqp_url(ports), broker.management_url(ports)
-        management = broker.Management(management_url)
+        management = Management(management_url)
         stack.callback(management.close)
         yield BrokerServer(url, management)
 

@@ -13,7 +13,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -174,7 +173,7 @@ def tail(log: Path, lines: int = _TAIL_LINES) -> str:
 
 def _marked(mark: str) -> Iterator[int]:
     wanted = f"{MARK}={mark}"
-    if sys.platform == "linux":
+    if Path("/proc/self/environ").exists():  # Linux; elsewhere `ps` shows the environment
         for folder in Path("/proc").glob("[0-9]*"):
             # The process may end while we look, or belong to somebody else: then it is not ours.
             with contextlib.suppress(OSError):

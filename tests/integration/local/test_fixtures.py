@@ -33,5 +33,5 @@ async def test_a_document_is_kept_by_the_database(mongo_url: str, module_databas
 
 def test_the_virtual_host_of_a_module_is_its_own(broker_server: BrokerServer, module_amqp_url: str) -> None:
     vhost = module_amqp_url.rsplit("/", 1)[1]
-    assert [queue.name for queue in broker_server.management.queues(vhost)] == ["q"]
-    assert broker_server.management.queues("/") == []
+    assert broker_server.management.queue_names(vhost) == ["q"]
+    assert broker_server.management.queue_names("/") == []
