@@ -1,0 +1,153 @@
+"""Attendance events as a real register sends them: on the day, days late, never, corrected, taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from deploy.demo.chance import Chance
+from deploy.demo.presence import PRESENT, Lesson, Presence, spend_day, timetable
+from deploy.demo.school_calendar import local_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deploy.demo.enrolments import Stay
+    from deploy.demo.events import Event, Source
+    from deploy.demo.storylines import Life
+
+# Of all lessons of a class:
+CANCELLED = 0.012
+REGISTERED_LATE = 0.035
+# Of the lessons in the weeks in which a school unit forgets: later registered after all.
+REMEMBERED = 0.7
+# Of single registrations:
+EXCUSED_LATER = 0.15  # of unexcused absence
+PRESENT_AFTER_ALL = 0.03  # of any absence
+RETRACTED = 0.0015
+
+MISSING_SINCE = time(17, 30)
+TOMORROW_AT = time(12, 15)
+SAME_EVENING_AT = time(18, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a class's register of one lesson. `late`: school days until it is registered; None: on the day."""
+
+    cancelled: bool = False
+    late: int | None = None
+    forgotten: bool = False
+
+
+@dataclass
+class AttendanceRegister:
+    """The attendance of all classes over the term; call `on` once for each school day, in order.
+
+    `forgetful` names the school unit that registers nothing during `forgets` (numbers of school days).
+    """
+
+    seed: int
+    source: Source
+    days: list[date]
+    lives: list[Life]
+    stays: list[Stay]
+    forgetful: str
+    forgets: range
+    missed: dict[tuple[int, str], list[int]] = field(default_factory=dict)
+    """(student number, course) → minutes missed and scheduled so far; what the marks depend on."""
+
+    def __post_init__(self) -> None:
+        classes = {stay.school_class.code: stay.school_class for stay in self.stays}
+        self._weeks = {code: timetable(self.seed, school_class) for code, school_class in classes.items()}
+        self._units = {code: school_class.unit for code, school_class in classes.items()}
+        self._fates = {code: Chance(self.seed, "fates", code) for code in classes}
+        self._chances = [Chance(self.seed, "days", number) for number in range(len(self.lives))]
+        self._later: dict[int, list[Event]] = {}
+
+    def on(self, day: int) -> list[Event]:
+        """What the source records on this school day, about it and about earlier ones."""
+        weekday = self.days[day].weekday()
+        lessons = {code: week[weekday] for code, week in self._weeks.items()}
+        fates = {code: [self._fate(code, day) for _ in lessons[code]] for code in lessons}
+        events = []
+        for stay in self.stays:
+            if stay.covers(day):
+                code = stay.school_class.code
+                events += self._student_day(stay, day, lessons[code], fates[code])
+        return [*self._later.pop(day, ()), *events]
+
+    def _fate(self, code: str, day: int) -> Fate:
+        chance = self._fates[code]
+        cancelled, late, remembered = chance.happens(CANCELLED), chance.happens(REGISTERED_LATE), chance.happens(REMEMBERED)
+        delay = chance.between(1, 6)
+        if cancelled:
+            return Fate(cancelled=True)
+        if self._units[code] == self.forgetful and day in self.forgets:
+            return Fate(late=self.forgets.stop - day + delay) if remembered else Fate(forgotten=True)
+        return Fate(late=delay if late else None)
+
+    def _student_day(self, stay: Stay, day: int, lessons: tuple[Lesson, ...], fates: list[Fate]) -> Iterator[Event]:
+        number = stay.student.number
+        chance = self._chances[number]
+        spent = spend_day(self.lives[number], day, lessons, chance)
+        for lesson, fate, presence in zip(lessons, fates, spent, strict=True):
+            tally = self.missed.setdefault((number, lesson.course.code), [0, 0])
+            if not fate.cancelled:
+                tally[0] += presence.excused + presence.unexcused
+                tally[1] += lesson.minutes
+            yield from self._lesson(stay, day, lesson, fate, presence, chance)
+
+    def _lesson(
+        self, stay: Stay, day: int, lesson: Lesson, fate: Fate, presence: Presence, chance: Chance
+    ) -> Iterator[Event]:
+        today = self.days[day]
+        ends = local_time(today, lesson.starts_at) + timedelta(minutes=lesson.minutes)
+        if fate.cancelled:
+            yield self._event(stay, today, lesson, "cancelled", PRESENT, local_time(today, time(7, 50)))
+        elif fate.forgotten or fate.late is not None:
+            yield self._event(stay, today, lesson, "unregistered", PRESENT, local_time(today, MISSING_SINCE))
+            if fate.late is not None:
+                self._record_later(stay, day, lesson, "registered", presence, fate.late)
+        else:
+            taken = ends + timedelta(seconds=chance.between(-600, 300))
+            yield self._event(stay, today, lesson, "registered", presence, taken)
+            self._maybe_correct(stay, day, lesson, presence, chance)
+
+    def _maybe_correct(self, stay: Stay, day: int, lesson: Lesson, presence: Presence, chance: Chance) -> None:
+        draw, delay = chance.share(), chance.between(1, 8)
+        if presence is PRESENT:
+            if draw < RETRACTED:
+                self._record_later(stay, day, lesson, "retracted", PRESENT, delay)
+        elif draw < PRESENT_AFTER_ALL:
+            self._record_later(stay, day, lesson, "registered", PRESENT, delay)
+        elif presence.unexcused and draw < PRESENT_AFTER_ALL + EXCUSED_LATER:
+            self._record_later(stay, day, lesson, "registered", Presence(excused=presence.unexcused), delay)
+
+    def _record_later(self, stay: Stay, day: int, lesson: Lesson, state: str, presence: Presence, delay: int) -> None:
+        """Puts a later revision on the agenda; what would come after the term comes on its last evening."""
+        due = min(day + delay, len(self.days) - 1)
+        at = TOMORROW_AT if due > day else SAME_EVENING_AT
+        recorded = local_time(self.days[due], at) + timedelta(seconds=stay.student.number % 900)
+        event = self._event(stay, self.days[day], lesson, state, presence, recorded)
+        self._later.setdefault(due, []).append(event)
+
+    def _event(
+        self, stay: Stay, day: date, lesson: Lesson, state: str, presence: Presence, recorded: datetime
+    ) -> Event:
+        occurrence = f"{stay.school_class.code}-{day:%Y%m%d}-{lesson.slot + 1}"
+        data: dict[str, Any] = {
+            "lesson": occurrence,
+            "school_unit": stay.school_class.unit,
+            "group": stay.school_class.code,
+            "course": lesson.course.code,
+            "starts_at": local_time(day, lesson.starts_at).isoformat(),
+            "minutes": lesson.minutes,
+            "state": state,
+            "excused_minutes": presence.excused,
+            "unexcused_minutes": presence.unexcused,
+            "late": presence.late,
+        }
+        return self.source.event("attendance.recorded", stay.student.id, recorded, occurrence, data)
+
