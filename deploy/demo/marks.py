@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from deploy.demo.storylines import Life
 
 NO_BASIS_FROM = 0.5  # share of the course missed
-FAILS_BELOW = 0.37
-WARNED_BELOW = 0.40
-SAFE_FROM = 0.42
-BANDS = ((0.37, "E"), (0.48, "D"), (0.57, "C"), (0.67, "B"), (0.76, "A"))
+FAILS_BELOW = 0.39
+WARNED_BELOW = 0.42
+SAFE_FROM = 0.44
+BANDS = ((FAILS_BELOW, "E"), (0.48, "D"), (0.57, "C"), (0.67, "B"), (0.76, "A"))
 CORRECTED, RETRACTED = 0.02, 0.004
 SHORTEST_WARNED_TERM = 20
 RECORDED_AT, CORRECTED_AT = time(16, 0), time(16, 20)

@@ -36,7 +36,7 @@ class Storyline(StrEnum):
 
 
 # The first students, in shuffled order, get one line each, so that also a small school has all of them; the rest follow
-# these weights, which leave about one in six with a term that somebody should notice.
+# these weights, which give about one in four a term that somebody could notice.
 EACH_ONCE = (
     Storyline.DRIFTING,
     Storyline.RECOVERY,
@@ -46,12 +46,12 @@ EACH_ONCE = (
     Storyline.EXAM_STRESS,
 )
 WEIGHTS = (
-    (Storyline.STABLE, 80.0),
-    (Storyline.ILLNESS, 5.0),
-    (Storyline.DRIFTING, 4.0),
-    (Storyline.CONFLICT, 3.0),
+    (Storyline.STABLE, 74.0),
+    (Storyline.ILLNESS, 6.0),
+    (Storyline.DRIFTING, 6.0),
+    (Storyline.CONFLICT, 4.0),
     (Storyline.EXAM_STRESS, 4.0),
-    (Storyline.RECOVERY, 3.0),
+    (Storyline.RECOVERY, 5.0),
     (Storyline.MOVES, 1.0),
 )
 
