@@ -125,8 +125,10 @@ def _classes_of(seed: int, unit: int, size: int, first_day: date, staff: list[St
     chance = Chance(seed, "classes", unit)
     programmes = UNIT_PROFILES[unit % len(UNIT_PROFILES)]
     count = max(1, round(size / (LARGE_CLASS if size > LARGE_UNIT else SMALL_CLASS)))
-    for role in ("principal", "coordinator"):
-        staff.append(_member(chance, f"staff:{prefix.lower()}-{role}", role, domain, (unit_name,)))
+    staff += (
+        _member(chance, f"staff:{prefix.lower()}-{role}", role, domain, (unit_name,))
+        for role in ("principal", "coordinator")
+    )
     for number in range(count):
         programme = programmes[number % len(programmes)]
         study_year = 1 if programme.type == "introductory" else (number + unit) % 3 + 1
@@ -186,5 +188,11 @@ def _let_one_come_of_age(people: list[Student], birthday: date) -> None:
 
 def _reborn(student: Student, born: date, national_id: str) -> Student:
     return Student(
-        student.number, student.given_name, student.family_name, born, national_id, student.ss12000, student.school_class
+        student.number,
+        student.given_name,
+        student.family_name,
+        born,
+        national_id,
+        student.ss12000,
+        student.school_class,
     )

@@ -56,7 +56,14 @@ class Delivery:
         return events
 
 
-FAULTS = ("no minutes", "absent for longer than the lesson", "no start", "revision in words", "unknown type", "three years old")
+FAULTS = (
+    "no minutes",
+    "absent for longer than the lesson",
+    "no start",
+    "revision in words",
+    "unknown type",
+    "three years old",
+)
 """Faults of deliberately bad events, used in turn. Each obeys the contracts but for the one fault."""
 
 

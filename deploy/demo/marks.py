@@ -47,111 +47,133 @@ class Conferences:
         grade = max(0, days - 4)
         if days < SHORTEST_WARNED_TERM:
             return cls(frozenset(), frozenset(), grade)
-        return cls(frozenset({days * 40 // 100, days * 65 // 100}), frozenset({days * 55 // 100, days * 80 // 100}), grade)
+        return cls(
+            frozenset({days * 40 // 100, days * 65 // 100}), frozenset({days * 55 // 100, days * 80 // 100}), grade
+        )
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A place in the gradebook: one student's course, looked at on one school day (counted from 0)."""
+
+    stay: Stay
+    course: Course
+    day: int
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """Student and course."""
+        return self.stay.student.number, self.course.code
+
+
+@dataclass
 class Gradebook:
-    """The marks of all students; call `on` once for each school day, in order, after its attendance."""
+    """The marks of all students; call `on` once for each school day, in order, after its attendance.
 
-    def __init__(
-        self,
-        seed: int,
-        source: Source,
-        days: list[date],
-        lives: list[Life],
-        stays: list[Stay],
-        missed: dict[tuple[int, str], list[int]],
-    ) -> None:
-        self._seed, self._source, self._days = seed, source, days
-        self._lives, self._stays, self._missed = lives, stays, missed
-        self._conferences = Conferences.of(len(days))
-        self._open: set[tuple[int, str]] = set()
-        self._civic_unit = next((s.school_class.unit for s in stays if s.school_class.unit != stays[0].school_class.unit), "")
+    `missed` are minutes missed and scheduled so far by student and course, kept up to date by the attendance register.
+    """
+
+    seed: int
+    source: Source
+    days: list[date]
+    lives: list[Life]
+    stays: list[Stay]
+    missed: dict[tuple[int, str], list[int]]
+
+    def __post_init__(self) -> None:
+        self._conferences = Conferences.of(len(self.days))
+        self._warned: set[tuple[int, str]] = set()
         self._later: dict[int, list[Event]] = {}
+        first_unit = self.stays[0].school_class.unit
+        others = (stay.school_class.unit for stay in self.stays if stay.school_class.unit != first_unit)
+        self._unit_by_national_id = next(others, None)
 
     def on(self, day: int) -> list[Event]:
         """What is recorded in the gradebook on this school day."""
-        events = self._later.pop(day, [])
+        events: list[Event] = []
         conferences = self._conferences
         if day in conferences.warn or day in conferences.close or day == conferences.grade:
-            for stay in self._stays:
+            for stay in self.stays:
                 if stay.covers(day):
                     for course in stay.school_class.courses:
-                        events += self._look_at(stay, course, day)
-        return events
+                        events += self._look_at(Entry(stay, course, day))
+        return events + self._later.pop(day, [])
 
-    def _look_at(self, stay: Stay, course: Course, day: int) -> Iterator[Event]:
-        standing = self._standing(stay, course, day)
-        key = (stay.student.number, course.code)
-        if day == self._conferences.grade:
-            if key in self._open:
-                yield self._event(stay, course, day, "warning", "closed")
-            yield from self._grade(stay, course, day, standing)
-        elif day in self._conferences.warn and standing < WARNED_BELOW and key not in self._open:
-            self._open.add(key)
-            yield self._event(stay, course, day, "warning", "open")
-        elif day in self._conferences.close and standing >= SAFE_FROM and key in self._open:
-            self._open.remove(key)
-            yield self._event(stay, course, day, "warning", "closed")
+    def _look_at(self, entry: Entry) -> Iterator[Event]:
+        standing, warned = self._standing(entry), entry.key in self._warned
+        if entry.day == self._conferences.grade:
+            if warned:
+                yield self._event(entry, "warning", "closed")
+            yield from self._grade(entry, standing)
+        elif entry.day in self._conferences.warn and standing < WARNED_BELOW and not warned:
+            self._warned.add(entry.key)
+            yield self._event(entry, "warning", "open")
+        elif entry.day in self._conferences.close and standing >= SAFE_FROM and warned:
+            self._warned.remove(entry.key)
+            yield self._event(entry, "warning", "closed")
 
-    def _standing(self, stay: Stay, course: Course, day: int) -> float:
-        life = self._lives[stay.student.number]
-        talent = Chance(self._seed, "talent", stay.student.number, course.code).bell() - 0.5
+    def _standing(self, entry: Entry) -> float:
+        life = self.lives[entry.stay.student.number]
+        talent = Chance(self.seed, "talent", *entry.key).bell() - 0.5
         stress = 0.12 if life.storyline is Storyline.EXAM_STRESS else 0.08
-        return life.ability + 0.35 * talent - 0.6 * self._missed_share(stay, course) - stress * life.strain(day)
+        return life.ability + 0.35 * talent - 0.6 * self._missed_share(entry) - stress * life.strain(entry.day)
 
-    def _missed_share(self, stay: Stay, course: Course) -> float:
-        missed, scheduled = self._missed.get((stay.student.number, course.code), (0, 0))
+    def _missed_share(self, entry: Entry) -> float:
+        missed, scheduled = self.missed.get(entry.key, (0, 0))
         return missed / scheduled if scheduled else 0.0
 
-    def _grade(self, stay: Stay, course: Course, day: int, standing: float) -> Iterator[Event]:
-        kind = "final" if course.final else "term"
-        mark = self._mark(stay, course, standing)
-        yield self._event(stay, course, day, kind, mark)
-        chance = Chance(self._seed, "slips", stay.student.number, course.code)
-        if chance.happens(CORRECTED) and mark in {"E", "D", "C", "B"} and not course.diploma_project:
-            self._revise(stay, course, day, kind, chr(ord(mark) - 1), "recorded")
+    def _grade(self, entry: Entry, standing: float) -> Iterator[Event]:
+        kind, mark = "final" if entry.course.final else "term", self._mark(entry, standing)
+        yield self._event(entry, kind, mark)
+        chance = Chance(self.seed, "slips", *entry.key)
+        if chance.happens(CORRECTED) and mark in {"E", "D", "C", "B"} and not entry.course.diploma_project:
+            self._revise(entry, kind, chr(ord(mark) - 1), "recorded")
         elif chance.happens(RETRACTED):
-            self._revise(stay, course, day, kind, mark, "retracted")
+            self._revise(entry, kind, mark, "retracted")
 
-    def _mark(self, stay: Stay, course: Course, standing: float) -> str:
-        if self._missed_share(stay, course) >= NO_BASIS_FROM:
+    def _mark(self, entry: Entry, standing: float) -> str:
+        if self._missed_share(entry) >= NO_BASIS_FROM:
             return "-"
         if standing < FAILS_BELOW:
             return "F"
-        if course.diploma_project:
+        if entry.course.diploma_project:
             return "E"
         return [mark for floor, mark in BANDS if standing >= floor][-1]
 
-    def _revise(self, stay: Stay, course: Course, day: int, kind: str, mark: str, state: str) -> None:
-        """A correction two school days later of what was said on `day`."""
-        due = min(day + 2, len(self._days) - 1)
-        self._later.setdefault(due, []).append(self._event(stay, course, day, kind, mark, state=state, due=due))
+    def _revise(self, entry: Entry, kind: str, mark: str, state: str) -> None:
+        """A correction, two school days later, of what was said in the entry."""
+        due = min(entry.day + 2, len(self.days) - 1)
+        event = self._event(entry, kind, mark, state=state, corrected=due)
+        self._later.setdefault(due, []).append(event)
 
     def _event(
-        self, stay: Stay, course: Course, day: int, kind: str, value: str, *, state: str = "recorded", due: int | None = None
+        self, entry: Entry, kind: str, value: str, *, state: str = "recorded", corrected: int | None = None
     ) -> Event:
-        recorded = local_time(self._days[day if due is None else due], RECORDED_AT if due is None else CORRECTED_AT)
+        school_class, course, today = entry.stay.school_class, entry.course, self.days[entry.day]
+        recorded = (
+            local_time(today, RECORDED_AT) if corrected is None else local_time(self.days[corrected], CORRECTED_AT)
+        )
         data: dict[str, Any] = {
-            "school_unit": stay.school_class.unit,
+            "school_unit": school_class.unit,
             "course": course.code,
             "name": course.name,
             "subject": course.subject,
-            "curriculum": stay.school_class.curriculum,
+            "curriculum": school_class.curriculum,
             "credits": course.credits,
             "required": course.required,
             "diploma_project": course.diploma_project,
             "kind": kind,
             "value": value,
-            "recorded_on": self._days[day].isoformat(),
+            "recorded_on": today.isoformat(),
             "state": state,
         }
-        recorded += timedelta(seconds=stay.student.number % 900)
-        return self._source.event("grade.recorded", self._reference(stay), recorded, f"{course.code} {kind}", data)
+        recorded += timedelta(seconds=entry.stay.student.number % 900)
+        reference = self._reference(entry.stay)
+        return self.source.event("grade.recorded", reference, recorded, f"{course.code} {kind}", data)
 
     def _reference(self, stay: Stay) -> str:
         """The gradebook knows students by other references than the attendance register: one unit's by national id."""
-        life = self._lives[stay.student.number]
-        if stay.school_class.unit == self._civic_unit and life.protected_from is None:
+        unprotected = self.lives[stay.student.number].protected_from is None
+        if stay.school_class.unit == self._unit_by_national_id and unprotected:
             return f"civic:{stay.student.national_id}"
         return stay.student.ss12000

@@ -137,8 +137,10 @@ def unit_name(presentation: str) -> str:
 
 def _staff(oulad: Oulad) -> Iterator[Event]:
     recorded = local_time(oulad.date_of(-1), STAFF_AT)
-    for group, presentation in sorted({(one.group, one.presentation) for one in oulad.tables.enrolled}):
-        yield oulad.source.event("staff.changed", _coach(group), recorded, "staff", _member(f"Coach {group}", "coach", group))
+    for group in sorted({one.group for one in oulad.tables.enrolled}):
+        yield oulad.source.event(
+            "staff.changed", _coach(group), recorded, "staff", _member(f"Coach {group}", "coach", group)
+        )
     for presentation in sorted({one.presentation for one in oulad.tables.enrolled}):
         member = _member(f"Principal {presentation}", "principal", unit_name(presentation))
         yield oulad.source.event("staff.changed", f"staff:principal-{presentation}", recorded, "staff", member)
@@ -218,15 +220,15 @@ def _grades(oulad: Oulad, one: Enrolled, day: int) -> Iterable[Event]:
         # Handed in on the very next day: the warning never opens. Enrolled after it was due: nor does it.
         warned = (handed_in is None or handed_in > warned_on) and one.is_there(warned_on)
         if warned and day == warned_on:
-            yield _grade(oulad, one, day, work, "warning", "open", WARNED_AT)
+            yield _grade(oulad, one, day, work, kind="warning", value="open", at=WARNED_AT)
         if handed_in is not None and day == max(handed_in, one.first):
             if warned:
-                yield _grade(oulad, one, day, work, "warning", "closed", MARKED_AT)
+                yield _grade(oulad, one, day, work, kind="warning", value="closed", at=MARKED_AT)
             if score is not None:
-                yield _grade(oulad, one, day, work, "term", band(score), MARKED_AT)
+                yield _grade(oulad, one, day, work, kind="term", value=band(score), at=MARKED_AT)
 
 
-def _grade(oulad: Oulad, one: Enrolled, day: int, work: Work, kind: str, value: str, at: time) -> Event:
+def _grade(oulad: Oulad, one: Enrolled, day: int, work: Work, *, kind: str, value: str, at: time) -> Event:
     today = oulad.date_of(day)
     data = {
         "school_unit": unit_name(one.presentation),

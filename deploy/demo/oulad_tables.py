@@ -30,7 +30,6 @@ COLUMNS = {
 }
 
 
-
 class NotOulad(ValueError):
     """The folder does not hold the data set as described; the message says which file or column is missing."""
 
@@ -92,9 +91,7 @@ def read_tables(folder: Path, *, limit: int | None = None) -> Tables:
     """
     if limit is not None and limit < 1:
         raise ValueError(f"expected at least 1 student, found {limit}")
-    lengths = {
-        row["code_presentation"]: int(row["module_presentation_length"]) for row in _rows(folder, "courses.csv")
-    }
+    lengths = {row["code_presentation"]: int(row["module_presentation_length"]) for row in _rows(folder, "courses.csv")}
     works = _works(folder)
     enrolled = _enrolled(folder, limit)
     by_key = {(one.presentation, one.student): one for one in enrolled}
@@ -128,7 +125,9 @@ def _works(folder: Path) -> dict[str, list[Work]]:
     works: dict[str, list[Work]] = defaultdict(list)
     for row in _rows(folder, "assessments.csv"):
         if row["date"] not in NOT_GIVEN:
-            works[row["code_presentation"]].append(Work(row["id_assessment"], int(row["date"]), int(float(row["weight"]))))
+            works[row["code_presentation"]].append(
+                Work(row["id_assessment"], int(row["date"]), int(float(row["weight"])))
+            )
     return dict(works)
 
 

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from deploy.demo.programmes import Course
     from deploy.demo.storylines import Life
 
-SLOTS = ((time(8, 20), 60), (time(9, 30), 70), (time(10, 50), 60), (time(12, 40), 60), (time(13, 50), 70), (time(15, 10), 50))
+SLOTS = (
+    (time(8, 20), 60),
+    (time(9, 30), 70),
+    (time(10, 50), 60),
+    (time(12, 40), 60),
+    (time(13, 50), 70),
+    (time(15, 10), 50),
+)
 """When the lessons of a day begin, local time, and how many minutes they take."""
 LONG_DAYS = 3
 """School days of the week with six lessons; the others have five."""

@@ -110,4 +110,6 @@ def _course(programme: Programme, curriculum: Curriculum, stem: str, name: str, 
 
 
 def _diploma_project(programme: Programme, *, final: bool) -> Course:
-    return Course(f"GYAR{programme.code}", "Gymnasiearbete", "GYAR", 100, required=False, diploma_project=True, final=final)
+    return Course(
+        f"GYAR{programme.code}", "Gymnasiearbete", "GYAR", 100, required=False, diploma_project=True, final=final
+    )

@@ -27,6 +27,7 @@ EXCUSED_LATER = 0.15  # of unexcused absence
 PRESENT_AFTER_ALL = 0.03  # of any absence
 RETRACTED = 0.0015
 
+CANCELLED_AT = time(7, 50)
 MISSING_SINCE = time(17, 30)
 TOMORROW_AT = time(12, 15)
 SAME_EVENING_AT = time(18, 30)
@@ -39,6 +40,15 @@ class Fate:
     cancelled: bool = False
     late: int | None = None
     forgotten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A student's place in one lesson on one school day (counted from 0)."""
+
+    stay: Stay
+    day: int
+    lesson: Lesson
 
 
 @dataclass
@@ -71,16 +81,17 @@ class AttendanceRegister:
         weekday = self.days[day].weekday()
         lessons = {code: week[weekday] for code, week in self._weeks.items()}
         fates = {code: [self._fate(code, day) for _ in lessons[code]] for code in lessons}
-        events = []
+        events: list[Event] = []
         for stay in self.stays:
             if stay.covers(day):
                 code = stay.school_class.code
                 events += self._student_day(stay, day, lessons[code], fates[code])
-        return [*self._later.pop(day, ()), *events]
+        # Last, because the last day's own corrections come on its evening.
+        return events + self._later.pop(day, [])
 
     def _fate(self, code: str, day: int) -> Fate:
         chance = self._fates[code]
-        cancelled, late, remembered = chance.happens(CANCELLED), chance.happens(REGISTERED_LATE), chance.happens(REMEMBERED)
+        cancelled, late, remembered = (chance.happens(p) for p in (CANCELLED, REGISTERED_LATE, REMEMBERED))
         delay = chance.between(1, 6)
         if cancelled:
             return Fate(cancelled=True)
@@ -97,50 +108,45 @@ class AttendanceRegister:
             if not fate.cancelled:
                 tally[0] += presence.excused + presence.unexcused
                 tally[1] += lesson.minutes
-            yield from self._lesson(stay, day, lesson, fate, presence, chance)
+            yield from self._lesson(Place(stay, day, lesson), fate, presence, chance)
 
-    def _lesson(
-        self, stay: Stay, day: int, lesson: Lesson, fate: Fate, presence: Presence, chance: Chance
-    ) -> Iterator[Event]:
-        today = self.days[day]
-        ends = local_time(today, lesson.starts_at) + timedelta(minutes=lesson.minutes)
+    def _lesson(self, place: Place, fate: Fate, presence: Presence, chance: Chance) -> Iterator[Event]:
+        today = self.days[place.day]
         if fate.cancelled:
-            yield self._event(stay, today, lesson, "cancelled", PRESENT, local_time(today, time(7, 50)))
+            yield self._event(place, "cancelled", PRESENT, local_time(today, CANCELLED_AT))
         elif fate.forgotten or fate.late is not None:
-            yield self._event(stay, today, lesson, "unregistered", PRESENT, local_time(today, MISSING_SINCE))
+            yield self._event(place, "unregistered", PRESENT, local_time(today, MISSING_SINCE))
             if fate.late is not None:
-                self._record_later(stay, day, lesson, "registered", presence, fate.late)
+                self._record_later(place, "registered", presence, fate.late)
         else:
-            taken = ends + timedelta(seconds=chance.between(-600, 300))
-            yield self._event(stay, today, lesson, "registered", presence, taken)
-            self._maybe_correct(stay, day, lesson, presence, chance)
+            ends = local_time(today, place.lesson.starts_at) + timedelta(minutes=place.lesson.minutes)
+            yield self._event(place, "registered", presence, ends + timedelta(seconds=chance.between(-600, 300)))
+            self._maybe_correct(place, presence, chance)
 
-    def _maybe_correct(self, stay: Stay, day: int, lesson: Lesson, presence: Presence, chance: Chance) -> None:
+    def _maybe_correct(self, place: Place, presence: Presence, chance: Chance) -> None:
         draw, delay = chance.share(), chance.between(1, 8)
         if presence is PRESENT:
             if draw < RETRACTED:
-                self._record_later(stay, day, lesson, "retracted", PRESENT, delay)
+                self._record_later(place, "retracted", PRESENT, delay)
         elif draw < PRESENT_AFTER_ALL:
-            self._record_later(stay, day, lesson, "registered", PRESENT, delay)
+            self._record_later(place, "registered", PRESENT, delay)
         elif presence.unexcused and draw < PRESENT_AFTER_ALL + EXCUSED_LATER:
-            self._record_later(stay, day, lesson, "registered", Presence(excused=presence.unexcused), delay)
+            self._record_later(place, "registered", Presence(excused=presence.unexcused), delay)
 
-    def _record_later(self, stay: Stay, day: int, lesson: Lesson, state: str, presence: Presence, delay: int) -> None:
+    def _record_later(self, place: Place, state: str, presence: Presence, delay: int) -> None:
         """Puts a later revision on the agenda; what would come after the term comes on its last evening."""
-        due = min(day + delay, len(self.days) - 1)
-        at = TOMORROW_AT if due > day else SAME_EVENING_AT
-        recorded = local_time(self.days[due], at) + timedelta(seconds=stay.student.number % 900)
-        event = self._event(stay, self.days[day], lesson, state, presence, recorded)
-        self._later.setdefault(due, []).append(event)
+        due = min(place.day + delay, len(self.days) - 1)
+        at = TOMORROW_AT if due > place.day else SAME_EVENING_AT
+        recorded = local_time(self.days[due], at) + timedelta(seconds=place.stay.student.number % 900)
+        self._later.setdefault(due, []).append(self._event(place, state, presence, recorded))
 
-    def _event(
-        self, stay: Stay, day: date, lesson: Lesson, state: str, presence: Presence, recorded: datetime
-    ) -> Event:
-        occurrence = f"{stay.school_class.code}-{day:%Y%m%d}-{lesson.slot + 1}"
+    def _event(self, place: Place, state: str, presence: Presence, recorded: datetime) -> Event:
+        lesson, school_class, day = place.lesson, place.stay.school_class, self.days[place.day]
+        occurrence = f"{school_class.code}-{day:%Y%m%d}-{lesson.slot + 1}"
         data: dict[str, Any] = {
             "lesson": occurrence,
-            "school_unit": stay.school_class.unit,
-            "group": stay.school_class.code,
+            "school_unit": school_class.unit,
+            "group": school_class.code,
             "course": lesson.course.code,
             "starts_at": local_time(day, lesson.starts_at).isoformat(),
             "minutes": lesson.minutes,
@@ -149,5 +155,4 @@ class AttendanceRegister:
             "unexcused_minutes": presence.unexcused,
             "late": presence.late,
         }
-        return self.source.event("attendance.recorded", stay.student.id, recorded, occurrence, data)
-
+        return self.source.event("attendance.recorded", place.stay.student.id, recorded, occurrence, data)

@@ -113,9 +113,7 @@ class Days:
         everywhere = stays(simulation.authority, simulation.lives)
         enrolments = EnrolmentRegister(simulation.source, days, simulation.lives, everywhere)
         attendance = _attendance_register(simulation, days, everywhere)
-        gradebook = Gradebook(
-            simulation.seed, simulation.source, days, simulation.lives, everywhere, attendance.missed
-        )
+        gradebook = Gradebook(simulation.seed, simulation.source, days, simulation.lives, everywhere, attendance.missed)
         delivery = Delivery(simulation.seed, len(days))
         yield _before_term(simulation, enrolments, days[0] - timedelta(days=1))
         for number, day in enumerate(days):
