@@ -1,6 +1,7 @@
 """What tests share: a private broker and database, started once when the first test asks, each module with its own corner.
 
-`KVAR_TEST_AMQP_URL` with `KVAR_TEST_MANAGEMENT_URL`, and `KVAR_TEST_MONGO_URL`, make them use servers that run already.
+`KVAR_TEST_AMQP_URL`, with `KVAR_TEST_MANAGEMENT_URL` and `KVAR_TEST_BROKER_METRICS_URL`, makes them use a broker that runs
+already, `KVAR_TEST_MONGO_URL` a database.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ _RUNS = Path(__file__).parent.parent / "var" / "tests"
 
 @dataclass(frozen=True, slots=True)
 class BrokerServer:
-    """A running broker: the address of its default virtual host, and its management interface."""
+    """A running broker: the address of its default virtual host, its management interface, its Prometheus metrics."""
 
     amqp_url: str
     management: Management
+    metrics_url: str
 
 
 @pytest.fixture(scope="session")
@@ -56,17 +58,19 @@ def broker_server(request: pytest.FixtureRequest) -> Iterator[BrokerServer]:
     """The broker of this test session."""
     with contextlib.ExitStack() as stack:
         if given := os.environ.get("KVAR_TEST_AMQP_URL"):
-            if "KVAR_TEST_MANAGEMENT_URL" not in os.environ:
-                raise pytest.UsageError("KVAR_TEST_AMQP_URL needs KVAR_TEST_MANAGEMENT_URL, for virtual hosts")
-            url, management_url = given, os.environ["KVAR_TEST_MANAGEMENT_URL"]
+            beside = ("KVAR_TEST_MANAGEMENT_URL", "KVAR_TEST_BROKER_METRICS_URL")
+            if absent := [name for name in beside if name not in os.environ]:
+                raise pytest.UsageError(f"KVAR_TEST_AMQP_URL needs {' and '.join(absent)} as well")
+            url, (management_url, metrics_url) = given, (os.environ[name] for name in beside)
         else:
             run_folder: Path = request.getfixturevalue("run_folder")
             ports = broker.BrokerPorts(*free_ports(5))
             stack.enter_context(_running(run_folder, *broker.broker_programs(run_folder / "broker", ports)))
             url, management_url = broker.amqp_url(ports), broker.management_url(ports)
+            metrics_url = broker.metrics_url(ports)
         management = Management(management_url)
         stack.callback(management.close)
-        yield BrokerServer(url, management)
+        yield BrokerServer(url, management, metrics_url)
 
 
 @pytest.fixture(scope="session")

@@ -158,7 +158,7 @@ def kill_marked(mark: str) -> int:
 
 def signal_marked(mark: str, signal_number: signal.Signals, *, only: int | None = None) -> list[int]:
     """Signal the processes that bear the mark (of these only one, if given); returns their process ids."""
-    found = [pid for pid in _marked(mark) if only in {None, pid}]
+    found = [pid for pid in marked(mark) if only in {None, pid}]
     for pid in found:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal_number)
@@ -171,7 +171,8 @@ def tail(log: Path, lines: int = _TAIL_LINES) -> str:
     return "\n".join(f"  | {line}" for line in text) or "  | (empty)"
 
 
-def _marked(mark: str) -> Iterator[int]:
+def marked(mark: str) -> Iterator[int]:
+    """Process ids of those that bear the mark."""
     wanted = f"{MARK}={mark}"
     if Path("/proc/self/environ").exists():  # Linux; elsewhere `ps` shows the environment
         for folder in Path("/proc").glob("[0-9]*"):

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,13 @@ from deploy.local.database import database_program, mongo_url
 from deploy.local.layout import SERVICES, Ports, Secrets
 from deploy.local.ports import HOST, require_free
 from deploy.local.processes import Child, Program
+from deploy.local.signals import uninterrupted
 from deploy.local.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+SERVERS = ("epmd", "rabbitmq", "database", "mailsink")
 CHECKOUT = Path(__file__).parent.parent.parent
 
 
@@ -34,6 +36,7 @@ class Stack:
     Attributes:
         folder: Where its files, logs and records are; the caller holds its lock.
         report: Called with a sentence whenever something happens that a person wants to know.
+        services: What runs on the servers; the four services unless a test says otherwise.
         throw_away: The data will not be used again, so that servers may be killed instead of asked to end.
     """
 
@@ -41,8 +44,8 @@ class Stack:
     ports: Ports
     secrets: Secrets
     report: Callable[[str], None]
+    services: Sequence[Program] = ()
     throw_away: bool = False
-    services: Sequence[Program] = field(default=())
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Supervisor]:
@@ -60,7 +63,8 @@ class Stack:
             with Supervisor(children, self.folder, self.report) as supervisor:
                 yield supervisor
         finally:
-            self._stop(children)
+            with uninterrupted():
+                self._stop(children)
 
     def _servers(self) -> list[Program]:
         return [
@@ -80,9 +84,9 @@ class Stack:
 
     def _stop(self, children: Sequence[Child]) -> None:
         """Services first and together: each finishes what it has in hand, for which it needs the servers."""
-        services = [child for child in children if child.program.name in SERVICES]
-        servers = [child for child in reversed(children) if child not in services]
-        with ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
+        services = [child for child in children if child.program.name not in SERVERS]
+        servers = [child for child in reversed(children) if child.program.name in SERVERS]
+        with ThreadPoolExecutor(max_workers=max(len(services), 1)) as pool:
             list(pool.map(Child.stop, services))
         for server in servers:
             server.stop(at_once=self.throw_away)

@@ -96,4 +96,8 @@ class Supervisor:
         program = self._children[watched.index].program
         watched.restart_at = watched.ready_since = None
         watched.restarts += 1
-        self._children[watched.index] = processes.start(program, self._folder)
+        try:
+            self._children[watched.index] = processes.start(program, self._folder)
+        except processes.StartError as error:
+            self._report(str(error))
+            watched.restart_at = time.monotonic() + LONGEST_PAUSE_SECONDS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import aio_pika
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -22,7 +24,7 @@ async def test_a_message_goes_through_the_broker(module_amqp_url: str) -> None:
 
 
 async def test_a_document_is_kept_by_the_database(mongo_url: str, module_database: str) -> None:
-    client = AsyncIOMotorClient(mongo_url)
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongo_url)
     try:
         collection = client[module_database]["things"]
         await collection.insert_one({"_id": "a", "n": 1})

@@ -1,0 +1,163 @@
+"""The demo: plays an input through the running stack, waits until all work is done, and says what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import httpx
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from deploy.demo.player import play
+from deploy.local import mails
+from deploy.local.broker import metrics_url
+from deploy.local.layout import VIEWER
+from deploy.local.queues import Drain, QueueCounts, parked, pending
+from deploy.local.report import alerts_shown, figures, units_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from rich.console import Console
+
+    from deploy.demo.events import DayOfEvents, Source
+    from deploy.demo.player import PlayResult
+    from deploy.local.stack import Stack
+    from deploy.local.supervisor import Supervisor
+
+DRAIN_SECONDS = 90.0
+"""How long the last work may take after the last event was accepted; the first steps of the retry ladder fit in."""
+QUIET_SECONDS = 2.0
+_LOOK_SECONDS = 0.2
+_PLAIN_STEPS = 10
+
+
+class Input(Protocol):
+    """What can be played: the simulator's term or a data set."""
+
+    @property
+    def source(self) -> Source:
+        """The authority and system that the events come from."""
+        ...
+
+    @property
+    def days(self) -> Iterable[DayOfEvents]:
+        """The events, day by day in publishing order."""
+        ...
+
+    @property
+    def total_events(self) -> int:
+        """How many events `days` holds."""
+        ...
+
+    @property
+    def expected_rejections(self) -> int:
+        """How many of them ingest must reject."""
+        ...
+
+
+@dataclass(slots=True)
+class Demo:
+    """One run of the demo on a running stack."""
+
+    stack: Stack
+    supervisor: Supervisor
+    played: Input
+    console: Console
+
+    async def run(self) -> list[str]:
+        """Play, wait, show. Returns what is not as expected; nothing when all is."""
+        counts = QueueCounts(metrics_url(self.stack.ports.broker))
+        try:
+            result = await self._play(Drain(counts))
+            undone = await self._wait_until_done(counts)
+            left_over = parked(await counts.read())
+        finally:
+            await counts.close()
+        units = await self._units()
+        alerts = [mail for mail in mails.read_all(self.stack.folder / "mail") if mail.event_received is not None]
+        self._show(result, alerts, units)
+        problems = [*unexpected(self.played, result), *undone]
+        problems += [f"{count} messages are parked in {queue}" for queue, count in left_over.items()]
+        problems += [] if alerts else ["no alert reached a coach"]
+        problems += [] if units else ["reporting shows no school unit"]
+        for problem in problems:
+            self.console.print(f"Not as expected: {problem}", style="bold red", markup=False)
+        return problems
+
+    async def _play(self, drain: Drain) -> PlayResult:
+        total = self.played.total_events
+        with _progress(self.console, total) as advance:
+            return await play(
+                iter(self.played.days),
+                ingest_url=self.stack.ports.url(self.stack.ports.service("ingest")),
+                token=self.stack.secrets.publishers[self.played.source.authority],
+                on_progress=advance,
+                drained=drain.is_done,
+            )
+
+    async def _wait_until_done(self, counts: QueueCounts) -> list[str]:
+        drain = Drain(counts, QUIET_SECONDS)
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while not await drain.is_done():
+            if time.monotonic() > deadline:
+                left = pending(await counts.read())
+                return [f"{count} messages are still in {queue}" for queue, count in left.items()]
+            await asyncio.sleep(_LOOK_SECONDS)
+        return []
+
+    async def _units(self) -> list[dict[str, Any]]:
+        ports = self.stack.ports
+        async with httpx.AsyncClient(
+            base_url=ports.url(ports.service("reporting")),
+            auth=(VIEWER, self.stack.secrets.viewer_password),
+            timeout=10.0,
+            trust_env=False,
+        ) as client:
+            answer = await client.get("/v1/units")
+            answer.raise_for_status()
+        return list(answer.json()["units"])
+
+    def _show(self, result: PlayResult, alerts: list[mails.Mail], units: list[dict[str, Any]]) -> None:
+        self.console.print(*alerts_shown(alerts), sep="\n")
+        self.console.print(units_table(units))
+        self.console.print(figures(result, alerts, self.supervisor.restarts))
+
+
+def unexpected(played: Input, result: PlayResult) -> list[str]:
+    """Where the answers of ingest differ from what the input must lead to."""
+    found = []
+    if result.sent != played.total_events:
+        found.append(f"{result.sent} events were sent, not {played.total_events}")
+    if result.rejected != played.expected_rejections:
+        found.append(f"{result.rejected} events were rejected, not {played.expected_rejections}")
+    if (answered := result.accepted + result.duplicate + result.rejected) != result.sent:
+        found.append(f"{answered} events were answered, of {result.sent} sent")
+    return found
+
+
+@contextlib.contextmanager
+def _progress(console: Console, total: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal; elsewhere a line for each tenth."""
+    if not console.is_terminal:
+        yield _plain_progress(console)
+        return
+    columns = [TextColumn("Playing"), BarColumn(), MofNCompleteColumn(), TextColumn("events"), TimeElapsedColumn()]
+    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task("events", total=total)
+        yield lambda done, _: progress.update(task, completed=done)
+
+
+def _plain_progress(console: Console) -> Callable[[int, int], None]:
+    said = 0
+
+    def advance(done: int, total: int) -> None:
+        nonlocal said
+        if (step := _PLAIN_STEPS * done // max(total, 1)) > said:
+            said = step
+            console.print(f"played {done} of {total} events", highlight=False)
+
+    return advance

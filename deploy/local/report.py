@@ -1,0 +1,85 @@
+"""What the demo shows at its end: alerts as coaches got them, levels by school unit, speed, addresses."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from deploy.local.layout import SERVICES, VIEWER
+from shared.events import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from deploy.demo.player import PlayResult
+    from deploy.local.layout import Ports, Secrets
+    from deploy.local.mails import Mail
+
+ALERTS_SHOWN = 3
+LEVELS = tuple(Level)
+
+
+def alerts_shown(alerts: Sequence[Mail]) -> list[Panel]:
+    """The first alerts, as the coach reads them."""
+    return [
+        Panel(Text(mail.text), title=Text(f"To {mail.recipient}: {mail.subject}"), title_align="left")
+        for mail in alerts[:ALERTS_SHOWN]
+    ]
+
+
+def units_table(units: Sequence[Mapping[str, Any]]) -> Table:
+    """Students by level in each school unit, as reporting answers."""
+    table = Table(title="Students by level", title_justify="left")
+    table.add_column("School unit")
+    for heading in ("Students", *LEVELS):
+        table.add_column(heading, justify="right")
+    for unit in units:
+        counts = [unit["levels"].get(level, 0) for level in LEVELS]
+        table.add_row(str(unit["school_unit"]), str(sum(counts)), *map(str, counts))
+    return table
+
+
+def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, int]) -> Table:
+    """Counts and speeds of a run."""
+    table = _two_columns()
+    answers = f"{result.accepted:,} accepted, {result.duplicate:,} repeated, {result.rejected:,} rejected"
+    table.add_row("Events", f"{result.sent:,} sent in {result.seconds:.1f} s: {answers}")
+    table.add_row("Throughput", f"{result.sent / max(result.seconds, 0.001):,.0f} events/s, all the way through")
+    latencies = sorted(mail.latency_seconds for mail in alerts if mail.latency_seconds is not None)
+    if latencies:
+        middle, slow = percentile(latencies, 50), percentile(latencies, 99)
+        table.add_row("Alerts", f"{len(latencies)} mails")
+        table.add_row("From event to mail", f"p50 {middle:.2f} s, p99 {slow:.2f} s")
+    if restarts:
+        table.add_row("Restarted", ", ".join(f"{name} {count}×" for name, count in restarts.items()))
+    return table
+
+
+def addresses(ports: Ports, secrets: Secrets, folder: Path) -> Table:
+    """Where to look."""
+    service = {name: ports.url(ports.service(name)) for name in SERVICES}
+    table = _two_columns()
+    table.add_row("Views", f"{service['reporting']}/  user {VIEWER}, password {secrets.viewer_password}")
+    table.add_row("Mails", f"{ports.url(ports.mail_pages)}/  and as files in {folder}/mail")
+    table.add_row("APIs", f"{service['ingest']}/docs  {service['reporting']}/docs")
+    table.add_row("Metrics", "  ".join(f"{url}/metrics" for url in service.values()))
+    table.add_row("RabbitMQ", f"{ports.url(ports.broker.management)}/  user guest, password guest")
+    table.add_row("Logs", f"{folder}/log")
+    return table
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """The nearest-rank percentile of ordered values, of which there is one at least."""
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def _two_columns() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
