@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 from datetime import datetime, timedelta
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from deploy.demo.doors import DoorError
 from deploy.demo.oulad import AUTHORITY as OULAD_AUTHORITY
 from deploy.demo.oulad import read_oulad
 from deploy.demo.oulad_tables import NotOulad
+from deploy.demo.player import NotDrained
 from deploy.demo.school_calendar import TIME_ZONE, latest_whole_term
 from deploy.demo.simulator import AUTHORITY, DEFAULT_SEED, DEFAULT_STUDENTS, DEFAULT_UNITS, simulate
 from deploy.local.demo import Demo
@@ -25,7 +28,7 @@ from deploy.local.ports import PortInUseError
 from deploy.local.processes import StartError
 from deploy.local.report import addresses
 from deploy.local.signals import stop_like_ctrl_c
-from deploy.local.stack import CHECKOUT, Stack
+from deploy.local.stack import CHECKOUT, Stack, not_proxied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,9 +95,10 @@ def _input(data: Path | None, seed: int, students: int) -> Input:
 def _plain_errors(console: Console) -> Iterator[None]:
     """What the reader can do something about is said in plain words, with exit status 1."""
     stop_like_ctrl_c()
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = not_proxied(os.environ)
     try:
         yield
-    except (PortInUseError, StartError, FolderInUseError, NotOulad) as error:
+    except (PortInUseError, StartError, FolderInUseError, NotOulad, DoorError, NotDrained) as error:
         console.print(str(error), style="bold", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:

@@ -123,7 +123,10 @@ def _environment(folder: Path, ports: BrokerPorts) -> Mapping[str, str]:
         "HOME": str(folder),  # Erlang keeps its cookie there
         "ERL_EPMD_PORT": str(ports.mapper),
         "ERL_EPMD_ADDRESS": HOST,
-        "RABBITMQ_NODENAME": "kvar@localhost",
+        "ERL_CRASH_DUMP": str(folder / "erl_crash.dump"),
+        # By number, because a bare machine may not know the name "localhost".
+        "RABBITMQ_USE_LONGNAME": "true",
+        "RABBITMQ_NODENAME": f"kvar@{HOST}",
         "RABBITMQ_DIST_PORT": str(ports.distribution),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         "RABBITMQ_MNESIA_BASE": str(folder / "data"),

@@ -92,7 +92,8 @@ class Demo:
         total = self.played.total_events
         with _progress(self.console, total) as advance:
             return await play(
-                iter(self.played.days),
+                self.played.days,
+                total_events=total,
                 ingest_url=self.stack.ports.url(self.stack.ports.service("ingest")),
                 token=self.stack.secrets.publishers[self.played.source.authority],
                 on_progress=advance,
@@ -117,8 +118,11 @@ class Demo:
             timeout=10.0,
             trust_env=False,
         ) as client:
-            answer = await client.get("/v1/units")
-            answer.raise_for_status()
+            try:
+                answer = (await client.get("/v1/units")).raise_for_status()
+            except httpx.HTTPError as error:
+                self.console.print(f"reporting does not answer: {error}", markup=False)
+                return []
         return list(answer.json()["units"])
 
     def _show(self, result: PlayResult, alerts: list[mails.Mail], units: list[dict[str, Any]]) -> None:

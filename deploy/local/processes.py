@@ -80,7 +80,9 @@ class Child:
         deadline = time.monotonic() + self.program.ready_seconds
         while (missing := self.program.missing()) is not None:
             if not self.is_running():
-                raise StartError(self._complaint(f"ended at once, with exit status {self.process.returncode}"))
+                raise StartError(
+                    self._complaint(f"ended before it was ready, with exit status {self.process.returncode}")
+                )
             if time.monotonic() > deadline:
                 raise StartError(self._complaint(f"is not ready after {self.program.ready_seconds:.0f} s: {missing}"))
             time.sleep(_POLL_SECONDS)

@@ -33,14 +33,15 @@ def alerts_shown(alerts: Sequence[Mail]) -> list[Panel]:
 
 
 def units_table(units: Sequence[Mapping[str, Any]]) -> Table:
-    """Students by level in each school unit, as reporting answers."""
-    table = Table(title="Students by level", title_justify="left")
+    """Active students by level in each school unit, as reporting answers."""
+    table = Table(title="Students by level of prevention", title_justify="left")
     table.add_column("School unit")
-    for heading in ("Students", *LEVELS):
+    for heading in ("active", *LEVELS, "without data", "left"):
         table.add_column(heading, justify="right")
     for unit in units:
-        counts = [unit["levels"].get(level, 0) for level in LEVELS]
-        table.add_row(str(unit["school_unit"]), str(sum(counts)), *map(str, counts))
+        levels = [unit["levels"].get(level, {"students": 0})["students"] for level in LEVELS]
+        numbers = [unit["active"], *levels, unit["without_data"], unit["ended"]]
+        table.add_row(unit["school_unit"] or "(not shown)", *map(str, numbers))
     return table
 
 

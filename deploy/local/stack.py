@@ -23,7 +23,7 @@ from deploy.local.signals import uninterrupted
 from deploy.local.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SERVERS = ("epmd", "rabbitmq", "database", "mailsink")
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -110,6 +110,7 @@ def service_programs(ports: Ports, secrets: Secrets) -> list[Program]:
 def service_environment(ports: Ports, secrets: Secrets) -> dict[str, str]:
     """One environment for all services; only the port differs. `KVAR_` settings of the caller are not passed on."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("KVAR_")}
+    inherited["NO_PROXY"] = inherited["no_proxy"] = not_proxied(os.environ)
     return inherited | {
         "KVAR_AMQP_URL": amqp_url(ports.broker),
         "KVAR_MONGO_URL": mongo_url(ports.database),
@@ -122,6 +123,12 @@ def service_environment(ports: Ports, secrets: Secrets) -> dict[str, str]:
         "KVAR_PUBLIC_URL": ports.url(ports.service("reporting")),
         "KVAR_SMTP_URL": f"smtp://{HOST}:{ports.smtp}",
     }
+
+
+def not_proxied(environment: Mapping[str, str]) -> str:
+    """What a proxy must not be used for: what the environment says already, and this machine."""
+    given = environment.get("no_proxy") or environment.get("NO_PROXY")
+    return ",".join(filter(None, [given, HOST, "localhost"]))
 
 
 def mail_sink_program(folder: Path, ports: Ports) -> Program:

@@ -130,11 +130,11 @@ def test_sweeping_removes_finished_runs_and_keeps_live_ones(tmp_path: Path) -> N
         assert [path.name for path in tmp_path.iterdir()] == ["alive"]
 
 
-def test_a_program_that_ends_at_once_is_reported_with_the_end_of_its_log(
+def test_a_program_that_ends_before_it_is_ready_is_reported_with_the_end_of_its_log(
     tmp_path: Path, started: Callable[[Program], Child]
 ) -> None:
     child = started(program("print('no such port'); raise SystemExit(3)", tmp_path, missing=lambda: "its port"))
-    with pytest.raises(StartError, match=r"(?s)sleeper ended at once, with exit status 3\..*no such port"):
+    with pytest.raises(StartError, match=r"(?s)sleeper ended before it was ready, with exit status 3\..*no such port"):
         child.wait_ready()
 
 
