@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 import uuid
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -48,26 +48,26 @@ class SchoolClass:
     programme: Programme
     study_year: int
     curriculum: Curriculum
+    birth_year: int
     coach: str
     courses: tuple[Course, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """An invented student. The authority's systems know the same student by different references."""
+    """An invented student. The authority's systems know the same student by different references.
+
+    `id` is the reference of the attendance and enrolment registers, `ss12000` and the national id those of gradebooks.
+    """
 
     number: int
+    id: str
     given_name: str
     family_name: str
     born: date
     national_id: str
     ss12000: str
     school_class: SchoolClass
-
-    @property
-    def id(self) -> str:
-        """The reference of the attendance and enrolment registers."""
-        return f"id:elev-{self.number:05d}"
 
     @property
     def turns_18_on(self) -> date:
@@ -112,7 +112,8 @@ def found_authority(seed: int, students: int, units: int, first_day: date, birth
         own = list(_classes_of(seed, unit, size, first_day, staff))
         classes += own
         for place in range(size):
-            people.append(_student(seed, len(people), own[place % len(own)], first_day, birth_dates))
+            name = f"{run_name(seed, students, units)}-{len(people):05d}"
+            people.append(_student(seed, len(people), name, own[place % len(own)], birth_dates))
     _let_one_come_of_age(people, birthday)
     unit_names = tuple(names.school(unit)[1] for unit in range(units))
     staff += _authority_staff(seed, unit_names)
@@ -134,6 +135,7 @@ def _classes_of(seed: int, unit: int, size: int, first_day: date, staff: list[St
         study_year = 1 if programme.type == "introductory" else (number + unit) % 3 + 1
         school_year = school_year_of(first_day)
         curriculum = curriculum_of(school_year, study_year)
+        birth_year = school_year - AGE_IN_FIRST_YEAR + 1 - study_year
         parallel = "ABCDEFGH"[number // len(programmes) % 8]
         code = f"{prefix}-{programme.code}{(school_year - study_year + 1) % 100}{parallel}"
         if number >= 8 * len(programmes):
@@ -141,7 +143,7 @@ def _classes_of(seed: int, unit: int, size: int, first_day: date, staff: list[St
         coach = _member(chance, f"staff:{prefix.lower()}-coach-{number + 1:02d}", "coach", domain, (code,))
         staff.append(coach)
         courses = courses_of(programme, study_year, curriculum, autumn=first_day.month >= JULY)
-        yield SchoolClass(code, unit_name, programme, study_year, curriculum, coach.id, courses)
+        yield SchoolClass(code, unit_name, programme, study_year, curriculum, birth_year, coach.id, courses)
 
 
 def _member(chance: Chance, reference: str, role: str, domain: str, scope: tuple[str, ...]) -> Staff:
@@ -156,21 +158,26 @@ def _authority_staff(seed: int, units: tuple[str, ...]) -> list[Staff]:
     return [_member(chance, f"staff:{role}", role, "huvudman", units) for role in ("analyst", "operator")]
 
 
-def _student(seed: int, number: int, school_class: SchoolClass, first_day: date, born: Counter[date]) -> Student:
+def run_name(seed: int, students: int, units: int) -> str:
+    """Names a simulated authority: part of its source and references, so that two in one database stay apart."""
+    return f"{seed}-{students}-{units}"
+
+
+def _student(seed: int, number: int, name: str, school_class: SchoolClass, born: Counter[date]) -> Student:
     chance = Chance(seed, "student", number)
-    year = school_year_of(first_day) - AGE_IN_FIRST_YEAR + 1 - school_class.study_year
-    birth_date = date(year, 1, 1) + timedelta(days=chance.between(0, 364))
+    birth_date = date(school_class.birth_year, 1, 1) + timedelta(days=chance.between(0, 364))
     while born[birth_date] == IDS_PER_BIRTH_DATE:
         birth_date += timedelta(days=1)
     birth_number = f"000{born[birth_date]}"
     born[birth_date] += 1
     return Student(
         number=number,
+        id=f"id:elev-{name}",
         given_name=chance.choice(names.GIVEN),
         family_name=chance.choice(names.FAMILY),
         born=birth_date,
         national_id=f"{birth_date:%Y%m%d}{birth_number}",
-        ss12000=f"ss12000:{uuid.uuid5(uuid.NAMESPACE_URL, f'urn:kvar:simulator:{seed}:{number}')}",
+        ss12000=f"ss12000:{uuid.uuid5(uuid.NAMESPACE_URL, f'urn:kvar:simulator:{name}')}",
         school_class=school_class,
     )
 
@@ -183,16 +190,4 @@ def _let_one_come_of_age(people: list[Student], birthday: date) -> None:
     born = birthday.replace(year=birthday.year - ADULT)
     taken = {student.national_id for student in people}
     national_id = next(number for n in range(IDS_PER_BIRTH_DATE) if (number := f"{born:%Y%m%d}000{n}") not in taken)
-    people[oldest.number] = _reborn(oldest, born, national_id)
-
-
-def _reborn(student: Student, born: date, national_id: str) -> Student:
-    return Student(
-        student.number,
-        student.given_name,
-        student.family_name,
-        born,
-        national_id,
-        student.ss12000,
-        student.school_class,
-    )
+    people[oldest.number] = replace(oldest, born=born, national_id=national_id)

@@ -6,6 +6,7 @@ clicks summed to one row per student and day (`studentDay.csv`). The choices mad
 - **Calendar.** Days count from the start of a presentation, and ingest takes facts of the last year only. So both
   presentations are shifted, side by side: day 0 is the latest Sunday from which the longer one ends by `until`. A Sunday,
   because days 0 and 6 of the data's week are its quietest. Weekdays follow the shifted calendar, holidays are not taken out.
+  Whoever imports into the same database again gives the same `until`: another one makes other school days of the same data.
 - **School units.** Each presentation (2013J, 2014J) is a school unit with groups of 30 students and a coach each, who are
   synthetic and say so. A student of both presentations is one person.
 - **Enrolment** begins on day 0 or the later day of registration, and ends (`left`) on the day of unregistration. Who

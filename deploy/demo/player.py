@@ -82,13 +82,14 @@ async def play(
     began = time.monotonic()
     async with open_door(ingest_url, token, patience_seconds=patience_seconds) as door:
         for day in days:
-            await _publish_day(door, day, result, lambda: on_progress(result.sent, total_events))
+            await publish_day(door, day, result, lambda: on_progress(result.sent, total_events))
             await _until_drained(drained, day, drain_seconds)
     result.seconds = time.monotonic() - began
     return result
 
 
-async def _publish_day(door: Door, day: DayOfEvents, result: PlayResult, progressed: Callable[[], None]) -> None:
+async def publish_day(door: Door, day: DayOfEvents, result: PlayResult, progressed: Callable[[], None]) -> None:
+    """Publishes one day, counting into `result`; `progressed` is called after each batch. Raises `DoorError`."""
     free = asyncio.Semaphore(BATCHES_IN_FLIGHT)
 
     async def publish(batch: list[Event]) -> None:

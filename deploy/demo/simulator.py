@@ -1,7 +1,7 @@
 """The simulated school authority: a term of events from a seed, and the truth about it kept apart.
 
 Synthetic from end to end: people, schools and lives are invented, and the events say so in their source
-(`/authorities/2480/systems/simulator`), in the names of school units and staff, and in addresses under example.org.
+(`/authorities/2480/systems/simulator-…`), in the names of school units and staff, and in addresses under example.org.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from deploy.demo.authority import Authority, found_authority
+from deploy.demo.authority import Authority, found_authority, run_name
 from deploy.demo.delivery import Delivery, bad_event
 from deploy.demo.enrolments import EnrolmentRegister, Stay, staff_event, stays
 from deploy.demo.events import DayOfEvents, Event, Source
@@ -152,7 +152,9 @@ def simulate(
         raise ValueError(f"no school day from {first_day} to {last_day}")
     authority = found_authority(seed, students, units, first_day, birthday=days[len(days) // 2])
     lives = live(seed, authority.students, len(days))
-    return Simulation(seed, calendar, authority, Source(AUTHORITY, SYSTEM), bad, lives)
+    return Simulation(
+        seed, calendar, authority, Source(AUTHORITY, f"{SYSTEM}-{run_name(seed, students, units)}"), bad, lives
+    )
 
 
 def _attendance_register(simulation: Simulation, days: list[date], everywhere: list[Stay]) -> AttendanceRegister:
