@@ -1,0 +1,118 @@
+"""Composition of ingest: the only place that wires."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from services.ingest import api, openapi, problems
+from services.ingest.access import Access
+from services.ingest.aliases import AliasMap
+from services.ingest.door import HttpDoor
+from services.ingest.handlers import Publishers, SisHandler
+from services.ingest.identities import Identities
+from services.ingest.intake import Intake
+from services.ingest.pseudonyms import Pseudonyms
+from services.ingest.publishing import Publishing, Sweeper
+from services.ingest.rejected import RejectedItems
+from services.ingest.store import Aliases, EventArchive, People
+from shared.events import BEHIND_TYPES, DOOR_TYPES
+from shared.messaging import topology
+from shared.messaging.broker import confirmed_publish, publisher, subscribe
+from shared.service import Running, build_app, connect
+from shared.settings import SettingsError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from faststream.rabbit import RabbitBroker
+
+    from shared.settings import Settings
+
+PREFETCH = 500
+
+DESCRIPTION = """The door of Kvar: school information systems publish attendance, grades, enrolments, staff and climate here.
+Behind it a student is a pseudonym; names stay in this service."""
+
+
+def now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def build(settings: Settings, clock: Callable[[], datetime] = now) -> FastAPI:
+    """The service.
+
+    Raises:
+        SettingsError: a secret is missing.
+    """
+    tokens = publisher_tokens(settings)
+    access = Access(tokens, settings.secret("service_token", 16))
+    pseudonyms = Pseudonyms(settings.secret("pseudonym_key", 32))
+    running = connect("ingest", settings)
+    archive, people = EventArchive(running.database), People(running.database)
+    rejected = RejectedItems(running.database)
+    publishing = Publishing(confirmed_publish(running.broker, topology.EVENTS), settings.shards)
+    identities = Identities(pseudonyms, AliasMap(Aliases(running.database), pseudonyms.of), people)
+    intake = Intake(archive, identities, rejected, publishing, settings.zone)
+    sweeper = Sweeper(archive, publishing, clock)
+    publishers = Publishers(frozenset(tokens))
+    handler = SisHandler(intake, clock, max_size=settings.batch_size, max_wait=settings.batch_wait_ms / 1000)
+    subscribe(
+        running.broker,
+        "ingest.sis",
+        handler.event_published,
+        prefetch=PREFETCH,
+        title="ingest.sis",
+        decoder=publishers.decode,
+    )
+    document_publishers(running.broker)
+
+    @asynccontextmanager
+    async def start(_: Running) -> AsyncIterator[None]:
+        await archive.prepare()
+        await rejected.prepare()
+        async with handler.batcher, _task(sweeper):
+            yield
+
+    app = build_app(running, start, title="Kvar ingest", description=DESCRIPTION)
+    problems.install(app)
+    app.include_router(api.router(HttpDoor(intake, running.health, clock), people, access))
+    openapi.install(app)
+    return app
+
+
+def publisher_tokens(settings: Settings) -> dict[str, str]:
+    """Authority to token.
+
+    Raises:
+        SettingsError: none, or two authorities with one token.
+    """
+    tokens = {code: token.get_secret_value() for code, token in settings.publishers.items()}
+    if not tokens:
+        raise SettingsError('KVAR_PUBLISHERS: at least one authority with its token is needed here, {"2480": "…"}')
+    if len(set(tokens.values())) < len(tokens):
+        raise SettingsError("KVAR_PUBLISHERS: each authority needs a token of its own")
+    return tokens
+
+
+def document_publishers(broker: RabbitBroker) -> None:
+    """Declares what goes out, for the AsyncAPI document."""
+    for kind in DOOR_TYPES:
+        family = kind.removeprefix("kvar.").rsplit(".", 1)[0]
+        key = family if family in topology.UNSHARDED else f"s00.{family}"
+        publisher(broker, topology.EVENTS, key, BEHIND_TYPES[kind], title=f"events.{family}")
+
+
+@asynccontextmanager
+async def _task(sweeper: Sweeper) -> AsyncIterator[None]:
+    task = asyncio.create_task(sweeper.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,59 @@
+"""What arrives at the door and what becomes of it, whichever door it is."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from shared.errors import FieldError
+
+
+class Door(StrEnum):
+    """How an item came."""
+
+    HTTP = "http"
+    AMQP = "amqp"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Text where JSON should have been, and the reader's complaint."""
+
+    text: str
+    complaint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One item as it came: parsed JSON or `Unreadable`.
+
+    `authorities`: whom its publisher may speak for. `publisher`: the authority that it certainly came from; None when the
+    door cannot tell.
+    """
+
+    item: Any
+    authorities: AbstractSet[str]
+    publisher: str | None
+
+
+class Status(StrEnum):
+    """What became of an item."""
+
+    ACCEPTED = "accepted"
+    """Archived, and confirmed by the broker."""
+    DUPLICATE = "duplicate"
+    """This source and id was accepted before; nothing was done."""
+    REJECTED = "rejected"
+    """Refused and kept: bad for ever as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer for one item. `id` is the event's own, as far as it can be read."""
+
+    status: Status
+    id: str | None
+    errors: tuple[FieldError, ...] = ()
+    note: str | None = None

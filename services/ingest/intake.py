@@ -1,0 +1,222 @@
+"""The one way in, for every door: check, resolve, archive, publish, answer. Nothing is accepted that could be lost."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Any
+
+import orjson
+
+from services.ingest import checks
+from services.ingest.arrivals import Arrival, Door, Outcome, Status, Unreadable
+from services.ingest.identities import Identities
+from services.ingest.publishing import Publishing
+from services.ingest.refusals import event_id, refused, responsible, unreadable
+from services.ingest.rejected import Rejected, RejectedItems
+from services.ingest.store import Archived, EventArchive, UnpublishedBatch, archive_key
+from shared import metrics
+from shared.errors import Outage, Reject
+from shared.events import DOOR_TYPES, canonical_json
+from shared.events.door import DoorEnrolmentEvent, DoorEvent
+
+TOGETHER = 500
+"""Items archived and published together: longer batches gain nothing and delay the first."""
+
+CHANGED = (
+    "known with different content: what was accepted first stands; a correction needs a new id and a higher revision"
+)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An item that may come in."""
+
+    position: int
+    item: dict[str, Any]
+    event: DoorEvent
+    key: str
+    digest: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Items that are taken together, and what is known of them so far, by position."""
+
+    arrivals: Sequence[Arrival]
+    door: Door
+    now: datetime
+    cleaned: dict[int, Any] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    refusals: list[Rejected] = field(default_factory=list)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class Intake:
+    """The core of ingest. Any number may run side by side on the same collections."""
+
+    def __init__(
+        self,
+        archive: EventArchive,
+        identities: Identities,
+        rejected: RejectedItems,
+        publishing: Publishing,
+        zone: tzinfo,
+    ) -> None:
+        self._archive = archive
+        self._identities = identities
+        self._rejected = rejected
+        self._publishing = publishing
+        self._zone = zone
+
+    async def receive(self, arrivals: Sequence[Arrival], *, door: Door, now: datetime) -> list[Outcome]:
+        """Takes items in order; returns what became of each, when that is certain.
+
+        Args:
+            arrivals: the items.
+            door: how they came.
+            now: time of receipt, stamped on each as `recordedtime` (to the millisecond, which is what the archive keeps).
+
+        Raises:
+            Outage: broker or database are away. Nothing may be told as accepted; the same items may be sent again.
+        """
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        outcomes: list[Outcome] = []
+        for start in range(0, len(arrivals), TOGETHER):
+            batch = Batch(arrivals[start : start + TOGETHER], door, now)
+            await self._take(batch)
+            outcomes += [batch.outcomes[position] for position in range(len(batch.arrivals))]
+        return outcomes
+
+    async def _take(self, batch: Batch) -> None:
+        firsts: dict[str, Candidate] = {}
+        repeats: list[tuple[Candidate, Candidate]] = []
+        for candidate in self._checked(batch):
+            first = firsts.setdefault(candidate.key, candidate)
+            if first is not candidate:
+                repeats.append((candidate, first))
+        await self._accept(batch, firsts)
+        for repeat, first in repeats:
+            self._answer_repeat(batch, repeat, first)
+        await self._rejected.keep(batch.refusals)
+        _count(batch)
+
+    def _checked(self, batch: Batch) -> list[Candidate]:
+        candidates = []
+        for position, arrival in enumerate(batch.arrivals):
+            try:
+                candidates.append(self._check(batch, position, arrival))
+            except Reject as refusal:
+                self._refuse(batch, position, refusal)
+        return candidates
+
+    def _check(self, batch: Batch, position: int, arrival: Arrival) -> Candidate:
+        if isinstance(arrival.item, Unreadable):
+            raise unreadable(arrival.item)
+        cleaned = checks.clean(arrival.item)
+        batch.cleaned[position] = item = cleaned.item
+        for name in cleaned.dropped:
+            batch.dropped[responsible(arrival) or "unknown", name] += 1
+        event = checks.check(item, arrival.authorities, batch.now, self._zone)
+        digest = self._identities.pseudonyms.digest(event.authority, canonical_json(item))
+        return Candidate(position, item, event, archive_key(event.source, event.id), digest)
+
+    async def _accept(self, batch: Batch, firsts: dict[str, Candidate]) -> None:
+        """Archives and publishes what is new, and publishes again what is archived but was not confirmed."""
+        # Enrolments are looked up first, since they write names before they are archived; for the many others the insert tells.
+        known = await self._archive.find(
+            key for key, candidate in firsts.items() if isinstance(candidate.event, DoorEnrolmentEvent)
+        )
+        fresh = await self._resolved(batch, [each for key, each in firsts.items() if key not in known])
+        note = UnpublishedBatch(uuid.uuid4().hex, batch.now, tuple(event.key for event in fresh))
+        met = await self._archive.add(note, fresh) if fresh else set()
+        known |= await self._archive.find(met)
+        again = await self._archive.unpublished(known.values())
+        await self._publish(note, [event for event in fresh if event.key not in met], [known[key] for key in again])
+        for key, candidate in firsts.items():
+            if key in known and key not in again:
+                self._answer_duplicate(batch, candidate, known[key].digest)
+            elif candidate.position not in batch.outcomes:
+                batch.outcomes[candidate.position] = Outcome(Status.ACCEPTED, candidate.event.id)
+
+    async def _resolved(self, batch: Batch, candidates: list[Candidate]) -> list[Archived]:
+        """The candidates as they will be archived; those whose student cannot be told are refused."""
+        subjects = await self._identities.subjects([candidate.event for candidate in candidates])
+        resolved = []
+        for candidate, subject in zip(candidates, subjects, strict=True):
+            if isinstance(subject, Reject):
+                self._refuse(batch, candidate.position, subject)
+            else:
+                resolved.append((candidate, subject))
+        await self._identities.remember([(candidate.event, subject) for candidate, subject in resolved])
+        return [_archived(candidate, subject, batch.now) for candidate, subject in resolved]
+
+    async def _publish(self, note: UnpublishedBatch, new: list[Archived], again: list[Archived]) -> None:
+        unconfirmed = await self._publishing.publish_all([*new, *again])
+        if note.keys:
+            await self._archive.note_published(note.batch, [key for key in unconfirmed if key in note.keys])
+        if unconfirmed:
+            raise Outage(f"the broker did not confirm {len(unconfirmed)} events; they are archived")
+
+    def _refuse(self, batch: Batch, position: int, refusal: Reject) -> None:
+        arrival = batch.arrivals[position]
+        cleaned = batch.cleaned.get(position)
+        batch.outcomes[position] = Outcome(Status.REJECTED, event_id(arrival.item), refusal.errors)
+        batch.refusals.append(
+            refused(
+                arrival,
+                cleaned,
+                refusal,
+                door=batch.door,
+                now=batch.now,
+                pseudonyms=self._identities.pseudonyms,
+            )
+        )
+
+    def _answer_repeat(self, batch: Batch, repeat: Candidate, first: Candidate) -> None:
+        """A repetition within the batch shares the fate of the first."""
+        outcome = batch.outcomes[first.position]
+        if outcome.status is Status.REJECTED:
+            batch.outcomes[repeat.position] = outcome
+        else:
+            self._answer_duplicate(batch, repeat, first.digest)
+
+    def _answer_duplicate(self, batch: Batch, candidate: Candidate, digest: str) -> None:
+        note = None if candidate.digest == digest else CHANGED
+        batch.outcomes[candidate.position] = Outcome(Status.DUPLICATE, candidate.event.id, note=note)
+
+
+def _archived(candidate: Candidate, subject: str, now: datetime) -> Archived:
+    """The event at rest: everything the publisher said but forbidden fields and who the student is."""
+    event = candidate.event
+    data = {name: value for name, value in candidate.item["data"].items() if name != "person"}
+    item = candidate.item | {"subject": subject, "recordedtime": now.isoformat(), "data": data}
+    return Archived(
+        key=candidate.key,
+        authority=event.authority,
+        type=event.type,
+        subject=subject,
+        recorded_at=now,
+        digest=candidate.digest,
+        event=orjson.dumps(item).decode(),
+    )
+
+
+def _count(batch: Batch) -> None:
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for position, outcome in batch.outcomes.items():
+        arrival = batch.arrivals[position]
+        kind = arrival.item.get("type") if isinstance(arrival.item, dict) else None
+        known = isinstance(kind, str) and kind in DOOR_TYPES
+        counts[responsible(arrival) or "unknown", str(kind) if known else "unknown", _counted_as(outcome)] += 1
+    for labels, count in counts.items():
+        metrics.EVENTS.labels(*labels).inc(count)
+    for (authority, name), count in batch.dropped.items():
+        metrics.DROPPED_FIELDS.labels(authority, name).inc(count)
+
+
+def _counted_as(outcome: Outcome) -> str:
+    return "changed" if outcome.note is not None else outcome.status.value

@@ -1,0 +1,63 @@
+"""From a refusal to what is kept of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from services.ingest.arrivals import Arrival, Door, Unreadable
+from services.ingest.pseudonyms import Pseudonyms
+from services.ingest.rejected import LONGEST_CONTENT, Rejected
+from shared.errors import FieldError, Reject
+
+LONGEST_ID = 255
+
+
+def unreadable(text: Unreadable) -> Reject:
+    """The refusal of what is no JSON."""
+    return Reject("no JSON", (FieldError("$", "text that is no JSON", text.complaint),))
+
+
+def event_id(item: Any) -> str | None:
+    """The event's own id, as far as it can be read."""
+    value = item.get("id") if isinstance(item, dict) else None
+    return value[:LONGEST_ID] if isinstance(value, str) else None
+
+
+def responsible(arrival: Arrival) -> str | None:
+    """The authority that may read the refused item: the publisher, else the one that it speaks for if it may."""
+    if arrival.publisher is not None:
+        return arrival.publisher
+    claimed = arrival.item.get("authority") if isinstance(arrival.item, dict) else None
+    return claimed if isinstance(claimed, str) and claimed in arrival.authorities else None
+
+
+def refused(
+    arrival: Arrival, cleaned: Any, refusal: Reject, *, door: Door, now: datetime, pseudonyms: Pseudonyms
+) -> Rejected:
+    """What is kept of a refused item.
+
+    Args:
+        arrival: the item as it came.
+        cleaned: the item without forbidden fields; None when it could not even be cleaned: then nothing of it is kept.
+        refusal: why.
+        door: how it came.
+        now: time of receipt.
+        pseudonyms: for the digest by which a repetition is recognised.
+    """
+    authority = responsible(arrival)
+    text = arrival.item.text if isinstance(arrival.item, Unreadable) else orjson.dumps(cleaned).decode()
+    identity = pseudonyms.digest(authority or "", text.encode())[:32]
+    fits = cleaned is not None and len(text) <= LONGEST_CONTENT
+    return Rejected(
+        id=identity,
+        authority=authority,
+        door=door.value,
+        received_at=now,
+        last_seen_at=now,
+        content=text if fits or isinstance(arrival.item, Unreadable) else None,
+        reason=refusal.reason,
+        errors=refusal.errors,
+    )
