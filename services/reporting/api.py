@@ -1,0 +1,94 @@
+"""The JSON interface, `/v1/…`: school units and students. HTTP Basic; errors are `application/problem+json`."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from services.reporting.access import Guard
+from services.reporting.models import PSEUDONYM, Problem, Student, Students, Units, UnitWithClimate
+from services.reporting.reading import LEVELS, Reader
+from shared.events import EnrolmentStatus, Level
+
+MAX_LIMIT = 500
+
+LevelName = Literal["universal", "targeted", "individual", "without_data"]
+Authority = Annotated[
+    str | None, Query(description="code of the authority; needed only where several use the same code of a unit")
+]
+Code = Annotated[str, Path(description="code of the school unit, as the source writes it", max_length=128)]
+
+
+def _problems(**statuses: str) -> dict[int | str, dict[str, Any]]:
+    return {
+        int(status.removeprefix("s")): {
+            "description": text,
+            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+        }
+        for status, text in statuses.items()
+    }
+
+
+COMMON = _problems(s401="no or wrong credentials", s503="the database is away: try again")
+
+
+def api_router(reader: Reader, guard: Guard) -> APIRouter:
+    """Routes that show what `reader` knows to those whom `guard` lets in."""
+    router = APIRouter(prefix="/v1", tags=["views"], dependencies=[Depends(guard)], responses=COMMON)
+
+    @router.get("/units", summary="All school units")
+    async def units() -> Units:
+        """Every school unit with students: counts by level, students without data, freshness.
+
+        Numbers follow the events within seconds; `counted_at` tells when.
+        """
+        return Units(units=await reader.units())
+
+    @router.get(
+        "/units/{code:path}",
+        summary="One school unit",
+        responses=_problems(s404="no such unit", s409="several authorities use the code"),
+    )
+    async def unit(code: Code, authority: Authority = None) -> UnitWithClimate:
+        """Counts, freshness, and the newest climate of the unit and of the groups of its active students."""
+        return await reader.unit(code, authority)
+
+    @router.get(
+        "/students",
+        summary="Students, most at risk first",
+        responses=_problems(
+            s404="no such unit", s409="several authorities use the code", s422="a parameter cannot be used"
+        ),
+    )
+    async def students(
+        *,
+        school_unit: Annotated[
+            str | None, Query(description="only students of this unit; protected ones are in no unit's list")
+        ] = None,
+        authority: Authority = None,
+        level: Annotated[LevelName | None, Query(description="only this level")] = None,
+        status: Annotated[EnrolmentStatus, Query(description="of the enrolment")] = EnrolmentStatus.ACTIVE,
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="students on a page")] = 50,
+        after: Annotated[str | None, Query(description="`next` of the page before")] = None,
+    ) -> Students:
+        """A page of students in the order of need: level, then score; those without data come last.
+
+        Go on with `after` = `next` until that is null. A student whose score changes meanwhile may show up twice or move
+        past the cursor: read again from the start for a complete picture.
+        """
+        unit = await reader.unit_key(school_unit, authority) if school_unit is not None else None
+        page = await reader.students(unit=unit, levels=level_choice(level), status=status, limit=limit, after=after)
+        return Students(students=page.students, next=page.next)
+
+    @router.get("/students/{pseudonym}", summary="One student", responses=_problems(s404="no such student"))
+    async def student(pseudonym: Annotated[str, Path(examples=[PSEUDONYM])]) -> Student:
+        """Level, score, every reason with its numbers and dates, freshness and enrolments."""
+        return await reader.student(pseudonym)
+
+    return router
+
+
+def level_choice(name: LevelName | None) -> tuple[Level | None, ...]:
+    """Levels that a choice stands for; all when nothing was chosen."""
+    if name is None:
+        return LEVELS
+    return (None,) if name == "without_data" else (Level(name),)

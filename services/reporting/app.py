@@ -1,0 +1,85 @@
+"""Wires reporting: queues into views, views into JSON and pages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from services.reporting.access import SecurityHeaders, install_problems, password_guard
+from services.reporting.api import api_router
+from services.reporting.climate import ClimateStore
+from services.reporting.counting import FreshnessGauge, UnitCounter, supervised
+from services.reporting.handlers import SERVICE, Handlers, StudentWriter
+from services.reporting.pages import Pages, pages_router
+from services.reporting.reading import Reader
+from services.reporting.store import StudentStore, UnitStore
+from shared.messaging.batching import Batcher
+from shared.messaging.broker import subscribe
+from shared.service import Running, build_app, connect
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from services.reporting.views import StudentEvent
+    from shared.settings import Settings
+
+MIN_PASSWORD = 8
+RISK_PREFETCH = 1000
+EVENTS_PREFETCH = 500
+BATCH_WAIT_SECONDS = 0.1
+"""Views may be this much behind: a fuller batch writes a student once for several of its events."""
+
+DESCRIPTION = """How the students of a school authority are doing: levels of prevention, scores with their reasons, and how
+fresh the data are, by school unit and by student. There are no names here, pseudonyms only."""
+
+
+def build(settings: Settings) -> FastAPI:
+    """The service, not yet running.
+
+    Raises:
+        SettingsError: there is no password for the views.
+    """
+    guard = password_guard(settings.secret("viewer_password", MIN_PASSWORD))
+    running = connect(SERVICE, settings)
+    students, units = StudentStore(running.database), UnitStore(running.database)
+    climate = ClimateStore(running.database)
+    writer = StudentWriter(students, units)
+    batcher: Batcher[StudentEvent] = Batcher(
+        writer.process, max_size=RISK_PREFETCH + EVENTS_PREFETCH, max_wait=BATCH_WAIT_SECONDS
+    )
+    handlers = Handlers(batcher, climate)
+    subscribe(running.broker, "reporting.risk", handlers.risk, prefetch=RISK_PREFETCH, title="reporting.risk")
+    subscribe(running.broker, "reporting.events", handlers.events, prefetch=EVENTS_PREFETCH, title="reporting.events")
+    counter, gauge = UnitCounter(students, units), FreshnessGauge(units, settings.zone)
+
+    @asynccontextmanager
+    async def start(_: Running) -> AsyncIterator[None]:
+        for store in (students, units, climate):
+            await store.ensure_indexes()
+        async with batcher, _background(("counting", counter.run), ("freshness", gauge.run)):
+            yield
+
+    app = build_app(running, start, title="Kvar reporting", description=DESCRIPTION)
+    pages = Pages(settings.zone)
+    reader = Reader(students, units, climate)
+    app.include_router(api_router(reader, guard))
+    app.include_router(pages_router(reader, guard, pages))
+    install_problems(app, pages.problem)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+@asynccontextmanager
+async def _background(*works: tuple[str, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(supervised(name, work), name=name) for name, work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

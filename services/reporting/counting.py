@@ -1,0 +1,118 @@
+"""Background work: units are counted again when marked, all of them now and then; the freshness gauge follows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from services.reporting import documents
+from services.reporting.units import count
+from shared import metrics
+from shared.waiting import through_outages
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from services.reporting.store import Mark, StudentStore, UnitStore
+
+SERVICE = "reporting"
+COUNT_SECONDS = 1.0
+GAUGE_SECONDS = 15.0
+RECOUNT = timedelta(minutes=10)
+"""Also a unit without a mark is counted this often: a crash between a write and its mark heals by itself."""
+DUTY = 0.2
+"""Counting takes at most this share of the time: under a flood of events the database has better things to do."""
+
+logger = logging.getLogger(__name__)
+
+
+class UnitCounter:
+    """Counts units from their students."""
+
+    def __init__(self, students: StudentStore, units: UnitStore) -> None:
+        self._students = students
+        self._units = units
+
+    async def run(self) -> None:
+        """Counts what is marked, for ever."""
+        recounted = datetime.now(UTC)
+        while True:
+            started = time.monotonic()
+            now = datetime.now(UTC)
+            await through_outages(self.count_marked, service=SERVICE)
+            if now - recounted > RECOUNT:
+                await through_outages(lambda: self.count_older_than(RECOUNT), service=SERVICE)
+                recounted = now
+            spent = time.monotonic() - started
+            await asyncio.sleep(max(COUNT_SECONDS, spent / DUTY - spent))
+
+    async def count_marked(self) -> None:
+        """Counts every marked unit once.
+
+        Raises:
+            Outage: the database is away.
+        """
+        for mark in await self._units.marked():
+            await self._count(mark)
+
+    async def count_older_than(self, age: timedelta) -> None:
+        """Counts every unit whose numbers are older.
+
+        Raises:
+            Outage: the database is away.
+        """
+        for mark in await self._units.counted_before(datetime.now(UTC) - age):
+            await self._count(mark)
+
+    async def _count(self, mark: Mark) -> None:
+        rows = await self._students.rows_of(mark.unit)
+        counts = count(documents.read_row(row, mark.unit) for row in rows)
+        await self._units.write(mark, counts, datetime.now(UTC))
+
+
+class FreshnessGauge:
+    """Keeps `kvar_unit_fresh_until_timestamp_seconds` at what the database says."""
+
+    def __init__(self, units: UnitStore, zone: ZoneInfo) -> None:
+        self._units = units
+        self._zone = zone
+        self._shown: set[tuple[str, str]] = set()
+
+    async def run(self) -> None:
+        """Refreshes the gauge, for ever."""
+        while True:
+            await through_outages(self.refresh, service=SERVICE)
+            await asyncio.sleep(GAUGE_SECONDS)
+
+    async def refresh(self) -> None:
+        """Sets one value for each unit that has a register: the start of that day; removes units that have none any more.
+
+        Raises:
+            Outage: the database is away.
+        """
+        shown = set()
+        for unit in await self._units.units():
+            day = unit.counts.fresh_until
+            if day is None or not unit.key.school_unit:
+                continue
+            labels = (unit.key.authority, unit.key.school_unit)
+            moment = datetime(day.year, day.month, day.day, tzinfo=self._zone)
+            metrics.FRESHNESS.labels(*labels).set(moment.timestamp())
+            shown.add(labels)
+        for labels in self._shown - shown:
+            metrics.FRESHNESS.remove(*labels)
+        self._shown = shown
+
+
+async def supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Runs background work again after an error that nobody foresaw, which is logged: a view must not stand still."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("background work failed and starts again", extra={"work": name})
+            await asyncio.sleep(COUNT_SECONDS)

@@ -1,0 +1,166 @@
+"""Views as documents of the database and back. With `store.py` the only place that knows field names."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from services.reporting.units import Row, UnitCounts
+from services.reporting.views import Enrolment, Risk, StudentView, UnitKey
+from shared.events import EnrolmentStatus, Level, Reason
+
+if TYPE_CHECKING:
+    from shared.mongo import Document
+
+ROW_FIELDS = {"lists": 1, "level": 1, "fresh_until": 1, "groups": 1}
+"""What counting reads of a student."""
+
+
+def list_of(status: EnrolmentStatus, unit: UnitKey | None = None) -> str:
+    """Name of a list that students stand in: all of a status, or those at one unit."""
+    return str(status) if unit is None else f"{status} {unit}"
+
+
+def student_document(view: StudentView, rev: int) -> Document:
+    """The view, and beside it what is searched by: `lists`, `order`, and what units count."""
+    status = view.status
+    lists = [] if status is None else [list_of(status)]
+    return {
+        "_id": view.pseudonym,
+        "rev": rev,
+        "authority": view.authority,
+        "risk": _risk_document(view.risk) if view.risk else None,
+        "enrolments": {key: _enrolment_document(item) for key, item in view.enrolments.items()},
+        "lists": lists + sorted(list_of(place, unit) for unit, place in view.places.items()),
+        "order": view.order,
+        "level": view.level,
+        "fresh_until": _text(view.risk.fresh_until) if view.risk else None,
+        "groups": list(view.groups),
+    }
+
+
+def read_student(document: Document) -> StudentView:
+    """The view of a document."""
+    return StudentView(
+        pseudonym=document["_id"],
+        authority=document["authority"],
+        risk=_read_risk(document["risk"]) if document["risk"] else None,
+        enrolments={key: _read_enrolment(item) for key, item in document["enrolments"].items()},
+    )
+
+
+def read_row(document: Document, unit: UnitKey) -> Row:
+    """A student as its unit counts it."""
+    suffix = f" {unit}"
+    place = next(item for item in document["lists"] if item.endswith(suffix) and item != suffix)
+    return Row(
+        status=EnrolmentStatus(place.removesuffix(suffix)),
+        level=Level(document["level"]) if document["level"] else None,
+        fresh_until=_date(document["fresh_until"]),
+        groups=tuple(document["groups"]),
+    )
+
+
+def counts_document(counts: UnitCounts) -> Document:
+    """A unit's numbers."""
+    return {
+        "students": counts.students,
+        "active": counts.active,
+        "paused": counts.paused,
+        "ended": counts.ended,
+        "levels": {str(level): number for level, number in counts.levels.items()},
+        "without_data": counts.without_data,
+        "fresh_until": _text(counts.fresh_until),
+        "groups": list(counts.groups),
+    }
+
+
+def read_counts(document: Document) -> UnitCounts:
+    """The numbers of a unit's document."""
+    return UnitCounts(
+        active=document["active"],
+        paused=document["paused"],
+        ended=document["ended"],
+        levels={level: document["levels"][level] for level in Level},
+        without_data=document["without_data"],
+        fresh_until=_date(document["fresh_until"]),
+        groups=tuple(document["groups"]),
+    )
+
+
+def _risk_document(risk: Risk) -> Document:
+    return {
+        "revision": risk.revision,
+        "school_unit": risk.school_unit,
+        "groups": list(risk.groups),
+        "score": risk.score,
+        "level": risk.level,
+        "reasons": [reason.model_dump(mode="json", by_alias=True) for reason in risk.reasons],
+        "as_of": _text(risk.as_of),
+        "fresh_until": _text(risk.fresh_until),
+        "model_version": risk.model_version,
+    }
+
+
+def _read_risk(document: Document) -> Risk:
+    return Risk(
+        revision=document["revision"],
+        school_unit=document["school_unit"],
+        groups=tuple(document["groups"]),
+        score=document["score"],
+        level=Level(document["level"]),
+        reasons=tuple(_read_reason(item) for item in document["reasons"]),
+        as_of=_date(document["as_of"]),
+        fresh_until=_date(document["fresh_until"]),
+        model_version=document["model_version"],
+    )
+
+
+def _read_reason(document: Document) -> Reason:
+    return Reason(
+        indicator=document["indicator"],
+        points=document["points"],
+        numbers=document["numbers"],
+        first_day=date.fromisoformat(document["from"]),
+        last_day=date.fromisoformat(document["to"]),
+    )
+
+
+def _enrolment_document(item: Enrolment) -> Document:
+    return {
+        "revision": item.revision,
+        "digest": item.digest,
+        "recorded": item.recorded,
+        "protected": item.protected,
+        "status": item.status,
+        "starts_on": _text(item.starts_on),
+        "ends_on": _text(item.ends_on),
+        "school_unit": item.school_unit,
+        "programme": item.programme,
+        "study_year": item.study_year,
+        "groups": list(item.groups),
+    }
+
+
+def _read_enrolment(document: Document) -> Enrolment:
+    return Enrolment(
+        revision=document["revision"],
+        digest=document["digest"],
+        recorded=document["recorded"],
+        protected=document["protected"],
+        status=EnrolmentStatus(document["status"]),
+        starts_on=_date(document["starts_on"]),
+        ends_on=_date(document["ends_on"]),
+        school_unit=document["school_unit"],
+        programme=document["programme"],
+        study_year=document["study_year"],
+        groups=tuple(document["groups"]),
+    )
+
+
+def _text(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _date(value: Any) -> date | None:
+    return date.fromisoformat(value) if value else None

@@ -1,0 +1,88 @@
+"""What reporting does with each message.
+
+Queue `reporting.risk`: `risk.scored.v1`, into the student's view. Queue `reporting.events`: `enrolment.changed.v1`, into
+the student's view; `climate.reported.v1`, into the climate of its group or unit. Nothing goes out. A message is settled
+only when its effect is stored and the units it touches are marked for counting.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from services.reporting.store import NEW, Stored, StudentStore, UnitStore
+from services.reporting.views import UnitKey, merge, units_touched
+from shared import metrics
+from shared.errors import Reject
+from shared.events import AnyEvent, ClimateReportedEvent, EnrolmentChangedEvent, RiskScoredEvent
+from shared.waiting import through_outages
+
+if TYPE_CHECKING:
+    from services.reporting.climate import ClimateStore
+    from services.reporting.views import StudentEvent
+    from shared.messaging.batching import Batcher
+
+SERVICE = "reporting"
+
+
+class StudentWriter:
+    """Merges batches of events into student views."""
+
+    def __init__(self, students: StudentStore, units: UnitStore) -> None:
+        self._students = students
+        self._units = units
+
+    async def process(self, events: list[StudentEvent]) -> list[None]:
+        """Stores a batch; waits in place while the database is away. Safe to repeat, in any order, on any replica."""
+        metrics.BATCH_SIZE.labels(SERVICE).observe(len(events))
+        # Outside of the attempt: what a first attempt moved out of a unit must be counted there after the second, too.
+        touched: set[UnitKey] = set()
+        await through_outages(lambda: self._store(events, touched), service=SERVICE)
+        return [None] * len(events)
+
+    async def _store(self, events: list[StudentEvent], touched: set[UnitKey]) -> None:
+        pending: dict[str, list[StudentEvent]] = defaultdict(list)
+        for event in events:
+            pending[event.subject].append(event)
+        while pending:
+            lost = await self._merge(pending, touched)
+            metrics.CONFLICTS.labels(SERVICE).inc(len(lost))
+            pending = {name: pending[name] for name in lost}
+        await self._units.mark(touched)
+
+    async def _merge(self, pending: dict[str, list[StudentEvent]], touched: set[UnitKey]) -> set[str]:
+        stored = await self._students.read(pending)
+        changed: dict[str, Stored] = {}
+        for name, events in pending.items():
+            before = stored.get(name)
+            known = before.view if before else None
+            merged = reduce(merge, events, known)
+            touched |= units_touched(known, events) | units_touched(merged, [])
+            if merged is not None and merged is not known:
+                changed[name] = Stored(merged, before.rev if before else NEW)
+        return await self._students.write(changed)
+
+
+class Handlers:
+    """One function for each queue."""
+
+    def __init__(self, batcher: Batcher[StudentEvent], climate: ClimateStore) -> None:
+        self._batcher = batcher
+        self._climate = climate
+
+    async def risk(self, event: AnyEvent) -> None:
+        """Queue `reporting.risk`."""
+        if not isinstance(event, RiskScoredEvent):
+            raise Reject(f"reporting.risk takes risk.scored only, not {event.type}")
+        await self._batcher.submit(event)
+
+    async def events(self, event: AnyEvent) -> None:
+        """Queue `reporting.events`."""
+        match event:
+            case EnrolmentChangedEvent():
+                await self._batcher.submit(event)
+            case ClimateReportedEvent():
+                await through_outages(lambda: self._climate.keep(event), service=SERVICE)
+            case _:
+                raise Reject(f"reporting.events takes enrolment.changed and climate.reported only, not {event.type}")

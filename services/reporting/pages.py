@@ -1,0 +1,154 @@
+"""Three plain pages for people: all units, one unit, one student. Rendered here, no scripts, nothing from other hosts."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.reporting import words
+from services.reporting.api import LevelName, level_choice
+from services.reporting.texts import TEXTS
+from shared.events import EnrolmentStatus, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
+
+    from services.reporting.access import Guard
+    from services.reporting.models import Unit
+    from services.reporting.reading import Reader
+    from services.reporting.texts import Language
+
+FOLDER = Path(__file__).parent
+PAGE_SIZE = 50
+STYLE_CACHE = "public, max-age=31536000, immutable"
+"""The address of the style sheet holds a digest of its content, so that a copy never grows old."""
+LEVELS = (Level.INDIVIDUAL, Level.TARGETED, Level.UNIVERSAL)
+
+
+class Pages:
+    """Renders templates in the language of the reader."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self.style = (FOLDER / "static" / "kvar.css").read_bytes()
+        self._style_address = f"/static/kvar.css?v={hashlib.sha256(self.style).hexdigest()[:12]}"
+        self._environment = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    @property
+    def today(self) -> date:
+        """The date at the schools."""
+        return datetime.now(self._zone).date()
+
+    def local(self, moment: datetime) -> str:
+        """A time as the schools' clocks show it."""
+        return moment.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    def render(
+        self, request: Request, template: str, content: dict[str, Any], status: int = HTTPStatus.OK
+    ) -> HTMLResponse:
+        """A page. In templates: `text` (the language's words), `words`, `link(path, **query)`, and `content`."""
+        language = language_of(request)
+        page = self._environment.get_template(template).render(
+            language=language,
+            other_language=_address(request.url.path, {**request.query_params, "lang": _OTHER[language]}),
+            text=TEXTS[language],
+            words=words,
+            number=partial(words.number, language=language),
+            link=partial(_link, request.query_params.get("lang")),
+            style=self._style_address,
+            levels=LEVELS,
+            local=self.local,
+            bar_of=bar_of,
+            **content,
+        )
+        headers = {"Content-Language": language, "Vary": "Accept-Language, Authorization"}
+        return HTMLResponse(page, status, headers)
+
+    def problem(self, request: Request, status: int, detail: str) -> Response:
+        """An error as a page."""
+        return self.render(request, "problem.html", {"status": status, "detail": detail}, status)
+
+
+_OTHER: dict[Language, Language] = {"sv": "en", "en": "sv"}
+
+
+def language_of(request: Request) -> Language:
+    """The language a request asks for."""
+    return words.choose_language(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+
+
+def _link(language: str | None, path: Iterable[str], **query: object) -> str:
+    """Address of a page. `path`: its parts, each quoted; a language chosen by hand goes along."""
+    address = "/" + "/".join(quote(part, safe="") for part in path)
+    return _address(address, {**query, "lang": language}, quoted=True)
+
+
+def _address(path: str, query: dict[str, Any], *, quoted: bool = False) -> str:
+    given = urlencode({name: value for name, value in query.items() if value is not None})
+    return (path if quoted else quote(path)) + (f"?{given}" if given else "")
+
+
+def bar_of(unit: Unit) -> list[tuple[str, float, float]]:
+    """Parts of a unit's bar: level, start and width in percent of the active students; those without data come last."""
+    parts = [(str(level), unit.levels[level].students) for level in LEVELS] + [("without_data", unit.without_data)]
+    bar, start = [], 0.0
+    for name, students in parts:
+        width = 100 * students / unit.active if unit.active else 0.0
+        bar.append((name, round(start, 2), round(width, 2)))
+        start += width
+    return [part for part in bar if part[2]]
+
+
+def pages_router(reader: Reader, guard: Guard, pages: Pages) -> APIRouter:
+    """Routes of the pages; they stand apart from the interface's documentation."""
+    router = APIRouter(include_in_schema=False)
+    closed = [Depends(guard)]
+
+    @router.get("/static/kvar.css")
+    async def style() -> Response:
+        return Response(pages.style, media_type="text/css", headers={"Cache-Control": STYLE_CACHE})
+
+    @router.get("/", dependencies=closed)
+    async def start(request: Request) -> Response:
+        units = await reader.units()
+        newest = max((unit.fresh_until for unit in units if unit.fresh_until), default=None)
+        head = words.newest_text(newest, pages.today, language_of(request))
+        return pages.render(request, "start.html", {"units": units, "newest": head})
+
+    @router.get("/units/{code:path}", dependencies=closed)
+    async def unit(
+        request: Request,
+        code: str,
+        *,
+        authority: str | None = None,
+        level: LevelName | None = None,
+        status: EnrolmentStatus = EnrolmentStatus.ACTIVE,
+        after: str | None = None,
+    ) -> Response:
+        found = await reader.unit(code, authority)
+        key = await reader.unit_key(code, found.authority)
+        page = await reader.students(unit=key, levels=level_choice(level), status=status, limit=PAGE_SIZE, after=after)
+        content = {"unit": found, "page": page, "level": level, "status": status, "after": after}
+        return pages.render(request, "unit.html", {**content, "authority": authority})
+
+    @router.get("/students/{pseudonym}", dependencies=closed)
+    async def student(request: Request, pseudonym: str) -> Response:
+        return pages.render(request, "student.html", {"student": await reader.student(pseudonym)})
+
+    return router

@@ -1,0 +1,121 @@
+"""What routes and pages ask for: views joined from the stores. Raises `Missing` for what is not there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.reporting.models import newest_registers, student_answer, summary, unit_answer, with_climate
+from services.reporting.views import UnitKey
+from shared.events import EnrolmentStatus, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from services.reporting.climate import ClimateStore
+    from services.reporting.models import Student, StudentSummary, Unit, UnitWithClimate
+    from services.reporting.store import StudentStore, UnitRecord, UnitStore
+
+LEVELS: tuple[Level | None, ...] = (*Level, None)
+_CURSOR = re.compile(r"\d{4}p_[a-z2-7]{26}")
+
+
+class Missing(Exception):
+    """There is nothing of that name."""
+
+
+class Ambiguous(Exception):
+    """Several authorities use the unit's code."""
+
+
+class BadCursor(Exception):
+    """The cursor is none that a page gave out."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudentPage:
+    """Students in the order of need, and the cursor of the next page."""
+
+    students: list[StudentSummary]
+    next: str | None
+
+
+class Reader:
+    """The views as they are shown."""
+
+    def __init__(self, students: StudentStore, units: UnitStore, climate: ClimateStore) -> None:
+        self._students = students
+        self._units = units
+        self._climate = climate
+
+    async def units(self) -> list[Unit]:
+        """All units with students, the ones without a code last.
+
+        Raises:
+            Outage: the database is away.
+        """
+        records = await self._units.units()
+        newest = newest_registers(records)
+        ordered = sorted(records, key=lambda item: (item.key.authority, not item.key.school_unit, item.key.school_unit))
+        return [unit_answer(item, newest.get(item.key.authority)) for item in ordered]
+
+    async def unit(self, school_unit: str, authority: str | None) -> UnitWithClimate:
+        """One unit with its climate and that of its groups.
+
+        Raises:
+            Missing: no such unit.
+            Ambiguous: several authorities use the code and none was given.
+            Outage: the database is away.
+        """
+        record = await self._record(school_unit, authority)
+        newest = newest_registers(await self._units.units())
+        subjects = [f"unit:{school_unit}", *(f"group:{group}" for group in record.counts.groups)]
+        climate = await self._climate.latest(record.key.authority, subjects)
+        return with_climate(unit_answer(record, newest.get(record.key.authority)), climate)
+
+    async def students(
+        self,
+        *,
+        unit: UnitKey | None,
+        levels: Iterable[Level | None] = LEVELS,
+        status: EnrolmentStatus = EnrolmentStatus.ACTIVE,
+        limit: int,
+        after: str | None,
+    ) -> StudentPage:
+        """A page of students, most at risk first.
+
+        Raises:
+            BadCursor: `after` is none that a page gave out.
+            Outage: the database is away.
+        """
+        if after is not None and not _CURSOR.fullmatch(after):
+            raise BadCursor
+        views = await self._students.page(status=status, unit=unit, levels=levels, after=after or "", limit=limit + 1)
+        more = views[limit - 1].order if len(views) > limit else None
+        return StudentPage([summary(view) for view in views[:limit]], more)
+
+    async def unit_key(self, school_unit: str, authority: str | None) -> UnitKey:
+        """The unit of a code; see `unit` for errors."""
+        return (await self._record(school_unit, authority)).key
+
+    async def student(self, pseudonym: str) -> Student:
+        """One student.
+
+        Raises:
+            Missing: nothing is known of such a student.
+            Outage: the database is away.
+        """
+        stored = (await self._students.read([pseudonym])).get(pseudonym)
+        if stored is None:
+            raise Missing("no such student")
+        return student_answer(stored.view)
+
+    async def _record(self, school_unit: str, authority: str | None) -> UnitRecord:
+        found = [item for item in await self._units.find(school_unit) if authority in {None, item.key.authority}]
+        if not found or not school_unit:
+            raise Missing("no such school unit")
+        if len(found) > 1:
+            codes = ", ".join(item.key.authority for item in found)
+            raise Ambiguous(f"several authorities use this code: add authority, one of {codes}")
+        return found[0]

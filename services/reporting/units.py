@@ -1,0 +1,109 @@
+"""Numbers of a school unit, counted from its students, and how fresh they are. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from shared.events import EnrolmentStatus, Level
+
+STALE_WEEKDAYS = 2
+"""A register is often taken on the next day; from the second weekday on somebody should ask why."""
+_WORKING_DAYS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What counting needs of a student at one unit. `level` is nothing while there are no data."""
+
+    status: EnrolmentStatus
+    level: Level | None
+    fresh_until: date | None
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCounts:
+    """Students of a unit. Levels, data and freshness are those of active students; paused and ended stand apart.
+
+    `levels` and `without_data` together make `active`. `fresh_until`: the newest school day with a taken register.
+    """
+
+    active: int
+    paused: int
+    ended: int
+    levels: dict[Level, int]
+    without_data: int
+    fresh_until: date | None
+    groups: tuple[str, ...]
+
+    @property
+    def students(self) -> int:
+        """All who are or were there."""
+        return self.active + self.paused + self.ended
+
+    def share(self, level: Level) -> float | None:
+        """Share of the active students with data who are at the level, 0…1; nothing without data."""
+        known = self.active - self.without_data
+        return round(self.levels[level] / known, 4) if known else None
+
+
+def count(rows: Iterable[Row]) -> UnitCounts:
+    """Counts a unit's students."""
+    statuses: Counter[EnrolmentStatus] = Counter()
+    levels: Counter[Level | None] = Counter()
+    days: set[date] = set()
+    groups: set[str] = set()
+    for row in rows:
+        statuses[row.status] += 1
+        if row.status is not EnrolmentStatus.ACTIVE:
+            continue
+        levels[row.level] += 1
+        groups.update(row.groups)
+        if row.fresh_until is not None:
+            days.add(row.fresh_until)
+    return UnitCounts(
+        active=statuses[EnrolmentStatus.ACTIVE],
+        paused=statuses[EnrolmentStatus.PAUSED],
+        ended=statuses[EnrolmentStatus.ENDED],
+        levels={level: levels[level] for level in Level},
+        without_data=levels[None],
+        fresh_until=max(days, default=None),
+        groups=tuple(sorted(groups)),
+    )
+
+
+def weekdays_between(earlier: date, later: date) -> int:
+    """Mondays to Fridays after `earlier` up to and including `later`; 0 when `later` is not later."""
+    days = (later - earlier).days
+    if days <= 0:
+        return 0
+    weeks, rest = divmod(days, 7)
+    odd = sum(1 for n in range(1, rest + 1) if (earlier + timedelta(n)).weekday() < _WORKING_DAYS)
+    return weeks * _WORKING_DAYS + odd
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How far a unit's registers lag behind the newest register of its authority.
+
+    Measured against the authority and not the clock: in a holiday nobody is late, and a unit that forgets stands out.
+    `weekdays_behind` is nothing when the unit has no register at all.
+    """
+
+    fresh_until: date | None
+    weekdays_behind: int | None
+
+    @property
+    def stale(self) -> bool:
+        """Whether somebody should ask why."""
+        return self.weekdays_behind is None or self.weekdays_behind >= STALE_WEEKDAYS
+
+
+def freshness(fresh_until: date | None, newest: date | None) -> Freshness:
+    """Compares a unit's newest register with the newest of its authority."""
+    if fresh_until is None or newest is None:
+        return Freshness(fresh_until, None)
+    return Freshness(fresh_until, weekdays_between(fresh_until, newest))
