@@ -61,8 +61,14 @@ OUTAGES = Counter(
 )
 ALERTS = Counter(
     "kvar_alerts_total",
-    "Alerts by what became of them (sent, pending, superseded). Pending rising: staff data are missing.",
+    "Alerts by what became of them (sent, pending, undeliverable, superseded, withheld). Pending rising: staff data are missing.",
     ["outcome"],
+)
+OPEN_ALERTS = Gauge(
+    "kvar_open_alerts",
+    "Alerts not yet mailed, by state, counted over all replicas. pending or undeliverable: GET /v1/alerts says which, and "
+    "staff data mend it; due for long: look at the mail system and at ingest.",
+    ["state"],
 )
 FRESHNESS = Gauge(
     "kvar_unit_fresh_until_timestamp_seconds",

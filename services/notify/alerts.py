@@ -1,0 +1,107 @@
+"""An alert: one change of a student's level that somebody has to be told about, and the states it goes through.
+
+    due ──> sending ──> sent
+     ^  │      ├──────> superseded   a newer change of the same student has been mailed, or was stored first
+     │  │      ├──────> withheld     the student has died
+     │  └──────┤
+     │         ├──────> pending        nobody is known who could be told ─┐ looked at again when staff or enrolments change,
+     │         └──────> undeliverable  every address was refused ─────────┘ and from time to time
+     └── (mail system or ingest away: again later)
+
+An alert that is not final always has `due_at`: when it is looked at next. `sending` is a lease: when it runs out, its
+holder is taken for dead and another replica goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.notify.recipients import Address
+from shared.events import RiskLevelChanged
+
+LEASE = timedelta(seconds=120)
+"""Longer than the longest attempt (name 10 s, then mail 60 s), so that no living holder loses it."""
+
+GRACE = timedelta(seconds=10)
+"""How long an alert waits for an unknown coach before a coordinator or principal is told instead."""
+
+FIRST_RETRY = timedelta(seconds=2)
+LONGEST_RETRY = timedelta(seconds=60)
+FIRST_LOOK = timedelta(seconds=5)
+LONGEST_LOOK = timedelta(minutes=5)
+
+
+class AlertState(StrEnum):
+    """See the module."""
+
+    DUE = "due"
+    SENDING = "sending"
+    PENDING = "pending"
+    UNDELIVERABLE = "undeliverable"
+    SENT = "sent"
+    SUPERSEDED = "superseded"
+    WITHHELD = "withheld"
+
+
+WAITING = (AlertState.PENDING, AlertState.UNDELIVERABLE)
+"""For want of somebody to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A mail system's final answer about an address. `answer`: code and text as the server gave them."""
+
+    staff: str
+    email: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One change of level of one student. `id` is `{student}:{n}`; `rev` guards every write.
+
+    Attributes:
+        state: As stored when it was read.
+        due_at: When it is looked at next; nothing when final.
+        failures: Attempts in a row that found the mail system or ingest away, or nobody to tell.
+        told: Staff id and role of the person mailed; nothing before.
+    """
+
+    id: str
+    student: str
+    authority: str
+    change: RiskLevelChanged
+    state: AlertState
+    created_at: datetime
+    rev: int
+    due_at: datetime | None = None
+    failures: int = 0
+    refusals: tuple[Refusal, ...] = field(default=())
+    told: tuple[str, str] | None = None
+    sent_at: datetime | None = None
+    problem: str | None = None
+
+    @property
+    def refused(self) -> frozenset[Address]:
+        """Addresses that will not be tried again."""
+        return frozenset((refusal.staff, refusal.email) for refusal in self.refusals)
+
+
+def retry_after(failures: int) -> timedelta:
+    """Pause after an attempt that met an outage; `failures` counts this one."""
+    return min(FIRST_RETRY * (1 << min(failures - 1, 10)), LONGEST_RETRY)
+
+
+def look_after(failures: int) -> timedelta:
+    """Pause before looking again for somebody to tell; staff and enrolment events end it early."""
+    return min(FIRST_LOOK * (1 << min(failures - 1, 10)), LONGEST_LOOK)
+
+
+def message_id(alert_id: str, sender: str) -> str:
+    """The mail's `Message-ID`: the same at every attempt, so that mail systems recognise a repetition.
+
+    `p_…:3` from `kvar@example.se` → `<p_….3@example.se>`. `sender` is a plain address.
+    """
+    return f"<{alert_id.replace(':', '.')}@{sender.rsplit('@', 1)[1]}>"

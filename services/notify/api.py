@@ -1,0 +1,125 @@
+"""HTTP for operators: which alerts there are and what became of them. No names; only with the service token."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+
+from services.notify.alert_store import Alerts, Filter
+from services.notify.alerts import Alert, AlertState
+from shared.errors import Outage
+from shared.events import Level
+
+PAGE_LIMIT = 500
+
+
+class RefusalOut(BaseModel):
+    """A mail system's final no to an address of a member of staff."""
+
+    staff: str
+    answer: str
+
+
+class AlertOut(BaseModel):
+    """One alert. `told` is the staff id of the person mailed, `role` why it was that person."""
+
+    id: str
+    student: str
+    authority: str
+    school_unit: str | None
+    n: int
+    from_level: Level
+    to_level: Level
+    score: int
+    as_of: date
+    status: AlertState
+    received_at: datetime
+    created_at: datetime
+    due_at: datetime | None
+    sent_at: datetime | None
+    failures: int
+    problem: str | None
+    told: str | None
+    role: str | None
+    refusals: list[RefusalOut]
+
+
+class AlertPage(BaseModel):
+    """A page of alerts in the order of their ids. `next`: give it as `after` for the following page; null at the end."""
+
+    items: list[AlertOut]
+    next: str | None
+
+
+def alerts_router(alerts: Alerts, token: str) -> APIRouter:
+    """`/v1/alerts` and `/v1/alerts/{id}`."""
+    bearer = HTTPBearer(auto_error=False, description="service token")
+
+    def operator(given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> None:
+        if given is None or not hmac.compare_digest(given.credentials.encode(), token.encode()):
+            raise HTTPException(401, "the service token is needed", {"WWW-Authenticate": "Bearer"})
+
+    router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[Depends(operator)])
+
+    @router.get("", responses={401: {"description": "no service token"}, 503: {"description": "the database is away"}})
+    async def list_alerts(
+        status: Annotated[AlertState | None, Query(description="only in this state")] = None,
+        student: Annotated[str | None, Query(max_length=64, description="only of this pseudonym")] = None,
+        authority: Annotated[str | None, Query(max_length=32)] = None,
+        after: Annotated[str | None, Query(max_length=128, description="id of the last alert seen")] = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
+    ) -> AlertPage:
+        """Alerts by state, student or authority."""
+        try:
+            found = await alerts.page(Filter(status, student, authority), after, limit)
+        except Outage as outage:
+            raise _away(outage) from outage
+        return AlertPage(items=[_shown(alert) for alert in found], next=found[-1].id if len(found) == limit else None)
+
+    @router.get("/{alert_id}", responses={401: {"description": "no service token"}, 404: {"description": "unknown"}})
+    async def one_alert(alert_id: str) -> AlertOut:
+        """One alert by its id, `p_…:3`."""
+        try:
+            found = await alerts.one(alert_id)
+        except Outage as outage:
+            raise _away(outage) from outage
+        if found is None:
+            raise HTTPException(404, "no such alert")
+        return _shown(found)
+
+    return router
+
+
+def _away(outage: Outage) -> HTTPException:
+    return HTTPException(503, str(outage), {"Retry-After": "5"})
+
+
+def _shown(alert: Alert) -> AlertOut:
+    told, role = alert.told or (None, None)
+    change = alert.change
+    return AlertOut(
+        id=alert.id,
+        student=alert.student,
+        authority=alert.authority,
+        school_unit=change.school_unit,
+        n=change.n,
+        from_level=change.from_level,
+        to_level=change.to_level,
+        score=change.score,
+        as_of=change.as_of,
+        status=alert.state,
+        received_at=change.received_at,
+        created_at=alert.created_at,
+        due_at=alert.due_at,
+        sent_at=alert.sent_at,
+        failures=alert.failures,
+        problem=alert.problem,
+        told=told,
+        role=role,
+        refusals=[RefusalOut(staff=item.staff, answer=item.answer) for item in alert.refusals],
+    )

@@ -1,0 +1,85 @@
+"""Composition of notify: what it consists of and how the parts hang together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from services.notify.alert_store import Alerts
+from services.notify.api import alerts_router
+from services.notify.delivery import Delivery
+from services.notify.dispatch import Dispatcher
+from services.notify.handlers import people_handler, risk_handler
+from services.notify.mail import Composer
+from services.notify.names import IngestNames
+from services.notify.smtp import SmtpMailer, smtp_server
+from services.notify.store import People
+from services.notify.upkeep import upkeep
+from shared.messaging.broker import subscribe
+from shared.service import Running, build_app, connect
+from shared.settings import Settings
+
+NAME = "notify"
+TOKEN_LENGTH = 16
+PREFETCH = 50
+
+
+def now() -> datetime:
+    """The wall clock. Only retries, leases and measurements use it; what an alert says does not depend on it."""
+    return datetime.now(UTC)
+
+
+def build(settings: Settings) -> FastAPI:
+    """The service, ready to be served once.
+
+    Raises:
+        SettingsError: the service token is missing, or the mail server's address cannot be used.
+    """
+    token = settings.secret("service_token", TOKEN_LENGTH)
+    mailer = SmtpMailer(smtp_server(settings.smtp_url))
+    running = connect(NAME, settings)
+    people, alerts = People(running.database), Alerts(running.database)
+    names = IngestNames(settings.ingest_url, token)
+    delivery = Delivery(
+        people,
+        alerts,
+        names,
+        mailer,
+        Composer(settings.mail_from),
+        public_url=settings.public_url,
+        clock=now,
+    )
+    dispatcher = Dispatcher(delivery.deliver, lambda limit: alerts.due_students(now(), limit))
+    subscribe(
+        running.broker,
+        "notify.events",
+        people_handler(people, alerts, dispatcher, now),
+        prefetch=PREFETCH,
+        title="notify.events",
+    )
+    subscribe(
+        running.broker, "notify.risk", risk_handler(alerts, dispatcher, now), prefetch=PREFETCH, title="notify.risk"
+    )
+
+    @asynccontextmanager
+    async def start(_: Running) -> AsyncIterator[None]:
+        await people.prepare()
+        await alerts.prepare()
+        async with names, dispatcher:
+            keeping_up = asyncio.create_task(upkeep(alerts, mailer))
+            try:
+                yield
+            finally:
+                keeping_up.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await keeping_up
+        await mailer.close_idle(every=True)
+
+    app = build_app(running, start, title="Kvar notify", description=__doc__ or "")
+    app.include_router(alerts_router(alerts, token))
+    return app

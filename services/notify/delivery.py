@@ -1,0 +1,161 @@
+"""From a stored alert to a mail that the mail system has taken.
+
+Every alert is mailed at least once and, but for one case, exactly once: the lease keeps replicas apart, and the alert is
+marked as sent when the mail system has taken the mail. Between these two lies a moment; a process that dies in it leaves
+an alert that another replica mails again when the lease has run out. That second mail bears the same `Message-ID`, by
+which mail systems and readers recognise it.
+
+An outage (mail system, ingest) is nobody's fault: the alert stays due and is tried again with growing pauses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from services.notify import alert_store
+from services.notify.alert_store import Alerts
+from services.notify.alerts import GRACE, Alert, AlertState, Refusal, look_after, retry_after
+from services.notify.letter import Name, write
+from services.notify.mail import Composer, UnusableAddress
+from services.notify.names import Names, Protected
+from services.notify.places import Place, place_on
+from services.notify.recipients import Recipient, StaffMember, choose, coach_may_follow
+from services.notify.smtp import Mailer, Refused
+from services.notify.store import People
+from shared import metrics
+from shared.errors import Outage
+from shared.waiting import through_outages
+
+SERVICE = "notify"
+
+logger = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Brings one student's alerts to the right person, in the order of the changes. Safe to run in many replicas."""
+
+    def __init__(
+        self,
+        people: People,
+        alerts: Alerts,
+        names: Names,
+        mailer: Mailer,
+        composer: Composer,
+        *,
+        public_url: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._people = people
+        self._alerts = alerts
+        self._names = names
+        self._mailer = mailer
+        self._composer = composer
+        self._public_url = public_url
+        self._clock = clock
+
+    async def deliver(self, student: str) -> None:
+        """Mails what is due for a student; returns when nothing is left to do now.
+
+        Raises:
+            Outage: the database is away. What is stored stays due.
+        """
+        while (alert := await self._claim_next(student)) is not None:
+            try:
+                await self._attempt(alert)
+            except Outage as outage:
+                logger.warning("an alert waits for an outage to end", extra={"outage": str(outage), "alert": alert.id})
+                await self._postpone(alert, str(outage))
+            except Exception as error:
+                await self._postpone(alert, type(error).__name__)
+                raise
+
+    async def _claim_next(self, student: str) -> Alert | None:
+        """The oldest change that is due. One being mailed, or waiting out an outage, holds back those behind it."""
+        now = self._clock()
+        for alert in await self._alerts.open(student):
+            if alert.due_at is None or alert.due_at <= now:
+                return await self._alerts.claim(alert, now)
+            if alert.state is AlertState.DUE:
+                await self._alerts.defer(student, alert.due_at)
+                return None
+            if alert.state is AlertState.SENDING:
+                return None
+        return None
+
+    async def _attempt(self, alert: Alert) -> None:
+        if await self._alerts.newer_mailed(alert.student, alert.change.n):
+            await self._finish(alert, AlertState.SUPERSEDED)
+            return
+        enrolments = await self._people.enrolments(alert.student)
+        place = place_on(enrolments, alert.change.as_of, school_unit=alert.change.school_unit)
+        if place.deceased:
+            await self._finish(alert, AlertState.WITHHELD)
+            return
+        await self._tell(alert, place, await self._people.staff_for(alert.authority, place))
+
+    async def _tell(self, alert: Alert, place: Place, staff: list[StaffMember]) -> None:
+        recipient = self._recipient(alert, place, staff)
+        if recipient is None:
+            await self._wait_for_somebody(alert, place)
+            return
+        name, place = await self._name(alert.student, place)
+        letter = write(alert.student, alert.change, place, recipient, name=name, public_url=self._public_url)
+        try:
+            await self._mailer.send(self._composer.compose(alert, letter, recipient, self._clock()))
+        except (Refused, UnusableAddress) as refusal:
+            logger.warning("an address was refused", extra={"staff": recipient.member.staff, "alert": alert.id})
+            await self._pass_over(alert, recipient, str(refusal))
+            return
+        metrics.EVENT_TO_ALERT.observe((self._clock() - alert.change.received_at).total_seconds())
+        await self._finish(alert, AlertState.SENT, alert_store.told(recipient.member.staff, recipient.role.value))
+
+    def _recipient(self, alert: Alert, place: Place, staff: list[StaffMember]) -> Recipient | None:
+        if coach_may_follow(place, staff) and self._clock() < alert.created_at + GRACE:
+            return None
+        return choose(place, staff, alert.refused)
+
+    async def _name(self, student: str, place: Place) -> tuple[Name | None, Place]:
+        if place.protected:
+            return None, place
+        try:
+            return await self._names.name(student), place
+        except Protected:
+            return None, replace(place, protected=True)
+
+    async def _pass_over(self, alert: Alert, recipient: Recipient, answer: str) -> None:
+        """Notes the refusal and leaves the alert due at once, for the next in line."""
+        refusal = Refusal(recipient.member.staff, recipient.member.email, answer)
+        fields = {**alert_store.refusals((*alert.refusals, refusal)), "due_at": self._clock()}
+        await self._change(alert, AlertState.DUE, fields, first_time=False)
+
+    async def _wait_for_somebody(self, alert: Alert, place: Place) -> None:
+        state = AlertState.UNDELIVERABLE if alert.refusals else AlertState.PENDING
+        failures = alert.failures + 1
+        fields = {**alert_store.sought(place), "failures": failures, "due_at": self._clock() + look_after(failures)}
+        await self._change(alert, state, fields, first_time=alert.failures == 0)
+
+    async def _finish(self, alert: Alert, state: AlertState, fields: dict[str, Any] | None = None) -> None:
+        final = {"due_at": None, "problem": None, **(fields or {})}
+        if state is AlertState.SENT:
+            final["sent_at"] = self._clock()
+        await self._change(alert, state, final, first_time=True)
+
+    async def _postpone(self, alert: Alert, problem: str) -> None:
+        failures = alert.failures + 1
+        fields = {"failures": failures, "problem": problem, "due_at": self._clock() + retry_after(failures)}
+        await self._change(alert, AlertState.DUE, fields, first_time=False)
+
+    async def _change(self, alert: Alert, state: AlertState, fields: dict[str, Any], *, first_time: bool) -> None:
+        """Writes through outages: a mail that is out must be marked, or it would go out again."""
+        written = await through_outages(
+            lambda: self._alerts.change(alert, {**fields, "state": state.value}),
+            service=SERVICE,
+        )
+        if written is None:
+            logger.warning("an alert was changed by another replica", extra={"alert": alert.id})
+        elif first_time:
+            metrics.ALERTS.labels(state.value).inc()

@@ -1,0 +1,62 @@
+"""What notify does with each message. Nothing is published: what goes out is mail.
+
+`notify.events` brings `staff.changed.v1` and `enrolment.changed.v1`: kept, and alerts that waited for them become due.
+`notify.risk` brings `risk.level_changed.v1`: stored as one alert, acknowledged, then mailed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import assert_never
+
+from services.notify.alert_store import Alerts
+from services.notify.alerts import AlertState
+from services.notify.dispatch import Dispatcher
+from services.notify.store import People
+from shared import metrics
+from shared.events import EnrolmentChangedEvent, RiskLevelChangedEvent, StaffChangedEvent
+from shared.waiting import through_outages
+
+SERVICE = "notify"
+
+PeopleEvent = StaffChangedEvent | EnrolmentChangedEvent
+
+
+def people_handler(
+    people: People, alerts: Alerts, dispatcher: Dispatcher, clock: Callable[[], datetime]
+) -> Callable[[PeopleEvent], Awaitable[None]]:
+    """Handler of `notify.events`."""
+
+    async def keep(event: PeopleEvent) -> None:
+        # Woken also by a repetition: the first delivery may have died between keeping and waking.
+        match event:
+            case StaffChangedEvent():
+                await people.keep_staff(event)
+                await alerts.wake_for(event.authority, event.subject, event.data.scope, clock())
+                dispatcher.sweep_soon()
+            case EnrolmentChangedEvent():
+                await people.keep_enrolment(event)
+                if await alerts.wake_student(event.subject, clock()):
+                    dispatcher.wake(event.subject)
+            case _:
+                assert_never(event)
+
+    async def handle(event: PeopleEvent) -> None:
+        await through_outages(lambda: keep(event), service=SERVICE)
+
+    return handle
+
+
+def risk_handler(
+    alerts: Alerts, dispatcher: Dispatcher, clock: Callable[[], datetime]
+) -> Callable[[RiskLevelChangedEvent], Awaitable[None]]:
+    """Handler of `notify.risk`: returns when the alert is stored, whether or not it can be mailed now."""
+
+    async def handle(event: RiskLevelChangedEvent) -> None:
+        state = await through_outages(lambda: alerts.add(event, clock()), service=SERVICE)
+        if state is AlertState.SUPERSEDED:
+            metrics.ALERTS.labels(state.value).inc()
+        dispatcher.wake(event.subject)
+
+    return handle

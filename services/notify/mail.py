@@ -1,0 +1,84 @@
+"""A letter as an e-mail: headers, a text part and an HTML part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from services.notify.alerts import Alert, message_id
+from services.notify.letter import Letter, language_of
+from services.notify.recipients import Recipient
+
+ALERT_HEADER = "X-Kvar-Alert-Id"
+RECEIVED_HEADER = "X-Kvar-Event-Received"
+
+
+class UnusableAddress(ValueError):
+    """What the staff data call an e-mail address is none; no mail system needs to be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail ready to hand over: envelope sender and recipient, and its bytes."""
+
+    sender: str
+    recipient: str
+    content: bytes
+
+
+class Composer:
+    """Makes mails from letters. `sender`: the plain address that they come from."""
+
+    def __init__(self, sender: str) -> None:
+        self._sender = sender
+        self._templates = Environment(
+            loader=PackageLoader("services.notify"),
+            autoescape=select_autoescape(enabled_extensions=("html.j2",)),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def compose(self, alert: Alert, letter: Letter, recipient: Recipient, now: datetime) -> Mail:
+        """The mail.
+
+        Raises:
+            UnusableAddress: the recipient's address cannot stand in a header.
+        """
+        message = EmailMessage(policy=SMTP)
+        message["From"] = Address("Kvar", addr_spec=self._sender)
+        message["To"] = _address(recipient)
+        message["Subject"] = letter.subject
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = message_id(alert.id, self._sender)
+        message["Auto-Submitted"] = "auto-generated"
+        message[ALERT_HEADER] = alert.id
+        message[RECEIVED_HEADER] = alert.change.received_at.isoformat()
+        message["Content-Language"] = language_of(recipient).code
+        text = self._render("alert.txt.j2", letter, recipient)
+        message.set_content(text, charset="utf-8", cte="quoted-printable")
+        html = self._render("alert.html.j2", letter, recipient)
+        message.add_alternative(html, subtype="html", charset="utf-8", cte="quoted-printable")
+        return Mail(self._sender, recipient.member.email, message.as_bytes())
+
+    def _render(self, template: str, letter: Letter, recipient: Recipient) -> str:
+        language = language_of(recipient)
+        return self._templates.get_template(template).render(
+            letter=letter, words=language.words, language=language.code
+        )
+
+
+def _address(recipient: Recipient) -> Address:
+    name = " ".join(recipient.member.name.split())
+    try:
+        recipient.member.email.encode("ascii")
+        return Address(name, addr_spec=recipient.member.email)
+    except (ValueError, IndexError, MessageError) as error:
+        raise UnusableAddress(f"not an e-mail address: {error}") from error

@@ -1,0 +1,105 @@
+"""A letter as an e-mail: headers, both parts, Swedish letters, nothing that could break out of a header or a page."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.message import EmailMessage
+
+import pytest
+
+from services.notify.letter import Name, write
+from services.notify.mail import Composer, UnusableAddress
+from services.notify.recipients import Recipient
+from shared.events import StaffRole
+from tests.unit.notify.builders import RECEIVED, STUDENT, alert, change, member, place, to
+
+COMPOSER = Composer("kvar@skola.example")
+
+
+def mail(recipient: Recipient | None = None, name: Name | None = None, unit: str = "Ekskolan") -> EmailMessage:
+    whom = recipient or to()
+    made = write(
+        STUDENT,
+        change(),
+        place(school_unit=unit),
+        whom,
+        name=name or Name("Märta", "Sjöström"),
+        public_url="https://kvar.example",
+    )
+    content = COMPOSER.compose(alert(), made, whom, RECEIVED).content
+    content.decode("ascii")  # every mail system takes it, whether or not it knows 8BITMIME
+    parsed = email.message_from_bytes(content, policy=email.policy.default)
+    assert isinstance(parsed, EmailMessage)
+    return parsed
+
+
+def parts(message: EmailMessage) -> tuple[str, str]:
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    return str(text.get_content()), str(html.get_content())
+
+
+def test_headers() -> None:
+    message = mail()
+    assert message["Subject"] == "Riktad nivå, upp från universell (Ekskolan)"
+    assert message["To"] == "Åsa Öberg <anna@skola.example>"
+    assert message["Message-ID"] == f"<{STUDENT}.1@skola.example>"
+    assert message["X-Kvar-Alert-Id"] == f"{STUDENT}:1"
+    assert message["X-Kvar-Event-Received"] == "2026-11-06T14:30:00+00:00"
+    assert message["Auto-Submitted"] == "auto-generated"
+
+
+def test_both_parts_say_who_why_and_where_to_look() -> None:
+    for part in parts(mail()):
+        plain = part.replace("\N{NO-BREAK SPACE}", " ")
+        for words in (
+            "Märta Sjöström",
+            "Från universell till riktad nivå",
+            "Total frånvaro 18,4 % de senaste 20 skoldagarna (1 104 av 6 000 minuter)",
+            "12 okt–6 nov",
+            "15 poäng",
+            "Sedan förra nivån: ogiltig frånvaro +10; total frånvaro +5",
+            f"https://kvar.example/students/{STUDENT}",
+        ):
+            assert words in plain
+
+
+def test_the_first_lines_can_be_previewed_without_telling_who_it_is() -> None:
+    text, _ = parts(mail())
+    assert "Märta" not in "".join(text.splitlines()[:3])
+
+
+def test_the_language_is_the_readers() -> None:
+    text, html = parts(mail(to("en")))
+    assert "From universal to targeted level" in text
+    assert '<html lang="en">' in html
+
+
+def test_nothing_in_the_data_becomes_markup() -> None:
+    text, html = parts(mail(name=Name("<script>", "O'Brien & co"), unit="<b>"))
+    assert "<script> O'Brien & co" in text
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "<b>" not in html
+
+
+def test_the_page_loads_nothing() -> None:
+    _, html = parts(mail())
+    assert "src=" not in html
+    assert "url(" not in html
+    assert "<link" not in html
+
+
+def test_a_name_with_line_breaks_cannot_add_headers() -> None:
+    message = mail(Recipient(member(name="Anna\r\nBcc: all@skola.example"), StaffRole.COACH))
+    assert message["Bcc"] is None
+
+
+@pytest.mark.parametrize("address", ["a,b@skola.example", "åsa@skola.example", "<x@skola.example", "a@b@skola.example"])
+def test_what_is_no_address_is_refused_before_it_is_sent(address: str) -> None:
+    whom = Recipient(member(email=address), StaffRole.COACH)
+    made = write(STUDENT, change(), place(), whom, name=None, public_url="https://kvar.example")
+    with pytest.raises(UnusableAddress):
+        COMPOSER.compose(alert(), made, whom, RECEIVED)
