@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from services.ingest import api, openapi, problems
+from services.ingest import api, openapi, problems, rejected_api
 from services.ingest.access import Access
 from services.ingest.aliases import AliasMap
 from services.ingest.door import HttpDoor
@@ -19,6 +19,7 @@ from services.ingest.intake import Intake
 from services.ingest.pseudonyms import Pseudonyms
 from services.ingest.publishing import Publishing, Sweeper
 from services.ingest.rejected import RejectedItems
+from services.ingest.rejected_api import RejectedDesk
 from services.ingest.store import Aliases, EventArchive, People
 from shared.events import BEHIND_TYPES, DOOR_TYPES
 from shared.messaging import topology
@@ -80,7 +81,9 @@ def build(settings: Settings, clock: Callable[[], datetime] = now) -> FastAPI:
 
     app = build_app(running, start, title="Kvar ingest", description=DESCRIPTION)
     problems.install(app)
-    app.include_router(api.router(HttpDoor(intake, running.health, clock), people, access))
+    door = HttpDoor(intake, running.health, clock)
+    app.include_router(api.router(door, people, access))
+    app.include_router(rejected_api.router(RejectedDesk(rejected, door, publishers.authorities), access))
     openapi.install(app)
     return app
 

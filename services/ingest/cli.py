@@ -1,0 +1,92 @@
+"""`kvar rejected`: what was refused at the door, read and sent again by an operator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from shared.settings import SettingsError, load_settings
+
+TIMEOUT_SECONDS = 60.0
+
+app = typer.Typer(no_args_is_help=True, help="Items refused at the door: list, show, replay.")
+console = Console()
+
+ItemId = Annotated[str, typer.Argument(help="id of the item, as `kvar rejected list` shows it")]
+
+
+@app.command("list")
+def list_items(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="items at most")] = 50,
+    after: Annotated[str | None, typer.Option(help="continue where a listing ended")] = None,
+) -> None:
+    """List refused items, the oldest first, without their content."""
+    page = _ask("GET", "/internal/rejected", params={"limit": limit, **({"after": after} if after else {})})
+    table = Table("id", "authority", "door", "last seen", "count", "status", "fault")
+    for item in page["items"]:
+        fault = "; ".join(f"{each['path']}: {each['expected']}" for each in item["errors"]) or item["reason"]
+        seen = item["last_seen_at"][:19]
+        table.add_row(
+            item["id"], item["authority"] or "unknown", item["door"], seen, str(item["count"]), item["status"], fault
+        )
+    console.print(table)
+    if page["next"]:
+        console.print(f"More: kvar rejected list --after {page['next']}")
+
+
+@app.command()
+def show(item_id: ItemId) -> None:
+    """Show one refused item with its content. It may hold personal data."""
+    console.print_json(data=_ask("GET", f"/internal/rejected/{item_id}"))
+
+
+@app.command()
+def replay(item_id: ItemId) -> None:
+    """Send one refused item through the door again."""
+    receipt = _ask("POST", f"/internal/rejected/{item_id}/replay")
+    console.print(receipt["items"][0]["status"])
+
+
+def _ask(method: str, path: str, params: dict[str, Any] | None = None) -> Any:
+    """Asks ingest with the service token; a problem ends the command with what it says and exit status 1."""
+    try:
+        settings = load_settings()
+        token = settings.secret("service_token", 16)
+    except SettingsError as error:
+        raise _failure(f"Wrong settings: {error}") from error
+    try:
+        response = httpx.request(
+            method,
+            settings.ingest_url.rstrip("/") + path,
+            params=params,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_SECONDS,
+        )
+    except httpx.TransportError as error:
+        raise _failure(
+            f"Ingest at {settings.ingest_url} does not answer ({error}). KVAR_INGEST_URL says where."
+        ) from error
+    if not response.is_success:
+        raise _failure(_explained(response))
+    return response.json()
+
+
+def _explained(response: httpx.Response) -> str:
+    if "json" not in response.headers.get("content-type", ""):
+        return f"Ingest answered {response.status_code}."
+    problem = response.json()
+    faults = [
+        f"  {error['path']}: found {error['found']}, expected {error['expected']}"
+        for item in problem.get("items", [])
+        for error in item.get("errors", [])
+    ]
+    return "\n".join([f"{problem['title']}: {problem['detail']}", *faults])
+
+
+def _failure(message: str) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(1)
