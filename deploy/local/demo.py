@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from deploy.demo.player import play
+from deploy.demo.player import NotDrained, play
 from deploy.local import mails
 from deploy.local.broker import metrics_url
 from deploy.local.layout import VIEWER
@@ -72,7 +72,7 @@ class Demo:
         """Play, wait, show. Returns what is not as expected; nothing when all is."""
         counts = QueueCounts(metrics_url(self.stack.ports.broker))
         try:
-            result = await self._play(Drain(counts))
+            result = await self._play(counts)
             undone = await self._wait_until_done(counts)
             left_over = parked(await counts.read())
         finally:
@@ -88,17 +88,23 @@ class Demo:
             self.console.print(f"Not as expected: {problem}", style="bold red", markup=False)
         return problems
 
-    async def _play(self, drain: Drain) -> PlayResult:
+    async def _play(self, counts: QueueCounts) -> PlayResult:
         total = self.played.total_events
-        with _progress(self.console, total) as advance:
-            return await play(
-                self.played.days,
-                total_events=total,
-                ingest_url=self.stack.ports.url(self.stack.ports.service("ingest")),
-                token=self.stack.secrets.publishers[self.played.source.authority],
-                on_progress=advance,
-                drained=drain.is_done,
-            )
+        try:
+            with _progress(self.console, total) as advance:
+                return await play(
+                    self.played.days,
+                    total_events=total,
+                    ingest_url=self.stack.ports.url(self.stack.ports.service("ingest")),
+                    token=self.stack.secrets.publishers[self.played.source.authority],
+                    on_progress=advance,
+                    drained=Drain(counts).is_done,
+                )
+        except NotDrained as error:
+            left = await counts.read()
+            held = ", ".join(f"{name} {count.total}" for name, count in left.items() if count.total)
+            logs = self.stack.folder / "log"
+            raise NotDrained(f"{error}. Messages by queue: {held or 'none'}. What the services say: {logs}") from error
 
     async def _wait_until_done(self, counts: QueueCounts) -> list[str]:
         drain = Drain(counts, QUIET_SECONDS)

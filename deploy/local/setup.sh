@@ -74,7 +74,7 @@ find_python() {
     return 1
 }
 
-python=$(find_python) || fail "it needs Python 3.11 or newer. Here: $(${PYTHON:-python3} --version 2>&1 || echo none).
+python=$(find_python) || fail "it needs Python 3.11 or newer. Here: $(${PYTHON:-python3} --version 2>/dev/null || echo none).
 Install a newer one (Debian 12 and Ubuntu 24.04 have it: apt-get install python3), or name it: make PYTHON=/path/to/python3.12 ..."
 
 system_packages=

@@ -14,9 +14,9 @@ import pytest
 
 from deploy.local.folder import locked
 from deploy.local.layout import Ports, load_or_make_secrets
-from deploy.local.ports import HOST, PortInUseError, free_ports, is_free
-from deploy.local.processes import Program, kill_marked
-from deploy.local.stack import CHECKOUT, Stack, readiness
+from deploy.local.ports import PortInUseError, free_ports, is_free
+from deploy.local.processes import Program, kill_marked, marked
+from deploy.local.stack import CHECKOUT, SERVERS, Stack, readiness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) ->
 
 def test_a_port_in_use_stops_the_start_before_anything_runs(tmp_path: Path) -> None:
     base = free_base()
-    with httpx.Client(trust_env=False), locked(tmp_path):
+    with locked(tmp_path):
         stack = small_stack(tmp_path, base, print)
         with subprocess.Popen([sys.executable, "-c", SERVICE, str(stack.ports.smtp)]) as other:
             try:
@@ -107,10 +107,15 @@ def test_it_starts_again_after_everything_was_killed_and_restarts_what_is_killed
                 wait_for(lambda name=name: f"{name} is ready again" in said, f"{name} to be back")  # type: ignore[misc]
             assert supervisor.restarts == {"small": 1, "mailsink": 1}
             assert httpx.get(f"{stack.ports.url(stack.ports.mail_pages)}/", trust_env=False).is_success
-    assert all(is_free(port) for _, port in stack.ports.named()), f"something still listens on {HOST}"
+            marks = {name: _mark(tmp_path, name) for name in (*SERVERS, "small")}
+    assert [name for name, mark in marks.items() if list(marked(mark))] == []
     assert list((tmp_path / "records").iterdir()) == []
 
 
 def _kill(folder: Path, name: str) -> None:
-    record = json.loads((folder / "records" / f"{name}.json").read_text())
-    kill_marked(record["mark"])
+    kill_marked(_mark(folder, name))
+
+
+def _mark(folder: Path, name: str) -> str:
+    mark: str = json.loads((folder / "records" / f"{name}.json").read_text())["mark"]
+    return mark
