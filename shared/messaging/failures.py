@@ -29,6 +29,7 @@ ERROR_HEADER = "x-kvar-error"
 TRACE_HEADER = "x-kvar-traceback"
 ORIGIN_HEADER = "x-kvar-routing-key"
 TRACE_LENGTH = 8_000
+LOGGED_LENGTH = 300
 TIMEOUT_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ async def _settle(message: AbstractIncomingMessage, error: Exception, service: s
         timeout=TIMEOUT_SECONDS,
     )
     metrics.RETRIED.labels(service, step).inc()
-    logger.warning("message retried later", extra={"step": step, "error": type(error).__name__})
+    logger.warning("message retried later", extra={"step": step, "error": _named(error)})
 
 
 async def _park(message: AbstractIncomingMessage, error: Exception, service: str) -> None:
@@ -98,12 +99,17 @@ async def _park(message: AbstractIncomingMessage, error: Exception, service: str
         timeout=TIMEOUT_SECONDS,
     )
     metrics.PARKED.labels(service, type(error).__name__).inc()
-    logger.error("message parked", extra={"error": type(error).__name__})
+    logger.error("message parked", extra={"error": _named(error)})
 
 
 def _attempt(message: AbstractIncomingMessage) -> int:
     value = message.headers.get(ATTEMPT_HEADER, 0)
     return value if isinstance(value, int) else 0
+
+
+def _named(error: Exception) -> str:
+    """Kind and reason without the fields at fault: logs hold no data of persons."""
+    return f"{type(error).__name__}: {error}"[:LOGGED_LENGTH]
 
 
 def _short(error: Exception) -> str:

@@ -1,0 +1,87 @@
+"""Queues `scoring.s00…`: attendance, grades and enrolments in; `risk.scored` and `risk.level_changed` out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
+
+from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, Place, PlaceFact, day_number
+from services.scoring.rescoring import Incoming
+from services.scoring.store import DIGEST_LENGTH, KeptFact
+from shared.errors import FieldError, Reject
+from shared.events import (
+    AnyEvent,
+    AttendanceRecorded,
+    AttendanceRecordedEvent,
+    EnrolmentChanged,
+    EnrolmentChangedEvent,
+    GradeRecorded,
+    GradeRecordedEvent,
+    content_digest,
+)
+
+Handler = Callable[[AnyEvent], Awaitable[None]]
+
+
+def handler(submit: Callable[[Incoming], Awaitable[None]], zone: ZoneInfo) -> Handler:
+    """A queue's handler: decode, then wait until the batch that it joins is written and told."""
+
+    async def on_event(event: AnyEvent) -> None:
+        await submit(incoming(event, zone))
+
+    return on_event
+
+
+def incoming(event: AnyEvent, zone: ZoneInfo) -> Incoming:
+    """The event as a fact. `zone` decides on which school day a lesson lies.
+
+    Raises:
+        Reject: an event that scoring does not read, or one that ingest has not stamped.
+    """
+    if event.recordedtime is None:
+        raise Reject("not stamped by ingest", (FieldError("$.recordedtime", "nothing", "time of receipt"),))
+    return Incoming(KeptFact(event.subject, _fact(event, zone), event.recordedtime), event.authority)
+
+
+def _fact(event: AnyEvent, zone: ZoneInfo) -> Fact:
+    match event:
+        case AttendanceRecordedEvent(data=data):
+            return _lesson(data, zone)
+        case GradeRecordedEvent(data=data):
+            return _mark(data)
+        case EnrolmentChangedEvent(data=data):
+            return _place(data)
+        case _:
+            raise Reject(
+                "scoring does not read this type", (FieldError("$.type", event.type, "a fact about a student"),)
+            )
+
+
+def _lesson(data: AttendanceRecorded, zone: ZoneInfo) -> LessonFact:
+    version = Lesson(
+        data.revision,
+        _digest(data),
+        data.state.value,
+        data.minutes,
+        data.excused_minutes,
+        data.unexcused_minutes,
+        data.late,
+    )
+    return LessonFact(day_number(data.starts_at.astimezone(zone).date()), data.lesson, version)
+
+
+def _mark(data: GradeRecorded) -> MarkFact:
+    value = data.value if data.state == "recorded" else None
+    return MarkFact(
+        data.course, data.kind.value, Mark(data.revision, _digest(data), day_number(data.recorded_on), value)
+    )
+
+
+def _place(data: EnrolmentChanged) -> PlaceFact:
+    status = data.status.value if data.state == "recorded" else None
+    version = Place(data.revision, _digest(data), status, tuple(data.groups))
+    return PlaceFact(data.school_unit, day_number(data.starts_on), version)
+
+
+def _digest(data: AttendanceRecorded | GradeRecorded | EnrolmentChanged) -> str:
+    return content_digest(data.model_dump(mode="json", exclude_none=True))[:DIGEST_LENGTH]
