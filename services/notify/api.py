@@ -16,6 +16,7 @@ from shared.errors import Outage
 from shared.events import Level
 
 PAGE_LIMIT = 500
+BEARER = HTTPBearer(auto_error=False, description="service token")
 
 
 class RefusalOut(BaseModel):
@@ -58,9 +59,8 @@ class AlertPage(BaseModel):
 
 def alerts_router(alerts: Alerts, token: str) -> APIRouter:
     """`/v1/alerts` and `/v1/alerts/{id}`."""
-    bearer = HTTPBearer(auto_error=False, description="service token")
 
-    def operator(given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> None:
+    def operator(given: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]) -> None:
         if given is None or not hmac.compare_digest(given.credentials.encode(), token.encode()):
             raise HTTPException(401, "the service token is needed", {"WWW-Authenticate": "Bearer"})
 
