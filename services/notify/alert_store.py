@@ -127,7 +127,7 @@ class Alerts:
     async def _wake(self, query: dict[str, Any], now: datetime) -> int:
         waiting = {**query, "state": {"$in": WAITING_VALUES}}
         with outages():
-            result = await self._alerts.update_many(waiting, {"$set": {"due_at": now}})
+            result = await self._alerts.update_many(waiting, {"$set": {"due_at": now, "failures": 0}})
         return int(result.modified_count)
 
     async def due_students(self, now: datetime, limit: int) -> list[str]:
@@ -185,6 +185,7 @@ def _alert(document: dict[str, Any]) -> Alert:
         rev=document["rev"],
         due_at=document.get("due_at"),
         failures=document["failures"],
+        waited="sought" in document,
         refusals=tuple(Refusal(**item) for item in document.get("refusals", [])),
         told=(person["staff"], person["role"]) if person else None,
         sent_at=document.get("sent_at"),

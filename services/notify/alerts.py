@@ -66,6 +66,7 @@ class Alert:
         state: As stored when it was read.
         due_at: When it is looked at next; nothing when final.
         failures: Attempts in a row that found the mail system or ingest away, or nobody to tell.
+        waited: Somebody to tell has been looked for in vain at least once.
         told: Staff id and role of the person mailed; nothing before.
     """
 
@@ -78,6 +79,7 @@ class Alert:
     rev: int
     due_at: datetime | None = None
     failures: int = 0
+    waited: bool = False
     refusals: tuple[Refusal, ...] = field(default=())
     told: tuple[str, str] | None = None
     sent_at: datetime | None = None

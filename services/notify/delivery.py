@@ -136,7 +136,7 @@ class Delivery:
         state = AlertState.UNDELIVERABLE if alert.refusals else AlertState.PENDING
         failures = alert.failures + 1
         fields = {**alert_store.sought(place), "failures": failures, "due_at": self._clock() + look_after(failures)}
-        await self._change(alert, state, fields, first_time=alert.failures == 0)
+        await self._change(alert, state, fields, first_time=not alert.waited)
 
     async def _finish(self, alert: Alert, state: AlertState, fields: dict[str, Any] | None = None) -> None:
         final = {"due_at": None, "problem": None, **(fields or {})}

@@ -43,7 +43,7 @@ class Letter:
     title: str
     student: str
     unit: str | None
-    score: str
+    heading: str
     reasons: tuple[ReasonLine, ...]
     more: bool
     changes: tuple[str, ...]
@@ -68,7 +68,7 @@ def write(
         title=language.title(change.from_level, change.to_level),
         student=_student(student, place, name, language),
         unit=unit,
-        score=language.points(change.score),
+        heading=f"{language.words.why if risen else language.words.remains}: {language.points(change.score)}",
         reasons=shown,
         more=len(reasons) > len(shown),
         changes=_changes(change, language),

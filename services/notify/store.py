@@ -14,6 +14,7 @@ import orjson
 
 from services.notify.places import Place, merged
 from services.notify.recipients import StaffMember
+from shared import metrics
 from shared.errors import Stale
 from shared.events import (
     EnrolmentChanged,
@@ -80,7 +81,7 @@ class People:
             try:
                 return await self._merge_enrolment(event)
             except Stale:
-                continue
+                metrics.CONFLICTS.labels("notify").inc()
 
     async def _merge_enrolment(self, event: EnrolmentChangedEvent) -> bool:
         with outages():

@@ -96,6 +96,7 @@ LANGUAGE = Language(
         protected="protected identity",
         nameless="name missing",
         why="Why",
+        remains="What remains",
         no_reasons="No indicator gives points any more.",
         more_reasons="More reasons are on the student's page.",
         changed="Since the previous level",

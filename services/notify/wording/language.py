@@ -24,6 +24,7 @@ class Words:
     protected: str
     nameless: str
     why: str
+    remains: str
     no_reasons: str
     more_reasons: str
     changed: str

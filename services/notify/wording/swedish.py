@@ -94,6 +94,7 @@ LANGUAGE = Language(
         protected="skyddad identitet",
         nameless="namn saknas",
         why="Därför",
+        remains="Det som återstår",
         no_reasons="Inga indikatorer ger poäng längre.",
         more_reasons="Fler skäl finns på elevens sida.",
         changed="Sedan förra nivån",

@@ -31,6 +31,7 @@ class Sink:
     recipients: list[str] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    busy: bool = False
     sessions: set[int] = field(default_factory=set)
     _controller: Any = None
 
@@ -54,6 +55,7 @@ class Sink:
         return "250 OK"
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.busy = True
         await asyncio.sleep(self.seconds)
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)

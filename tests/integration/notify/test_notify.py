@@ -242,6 +242,17 @@ async def test_two_replicas_send_each_alert_once(stage: Stage) -> None:
     assert len(stage.sink.sessions) < len(stage.sink.mails)
 
 
+async def test_a_stop_in_the_middle_of_a_mail_neither_loses_nor_repeats_it(stage: Stage) -> None:
+    who = student()
+    stage.sink.seconds = 0.5
+    async with stage.running():
+        await stage.publish(staff_changed(), enrolled(who), level_changed(who))
+        await until(lambda: stage.sink.busy, "the mail system to be in the middle of the mail")
+    async with stage.running() as client:
+        await reaches(client, f"{who}:1", "sent")
+    assert stage.sink.ids() == [f"{who}:1"]
+
+
 async def test_an_alert_stored_before_a_crash_is_sent_after_it(stage: Stage) -> None:
     who = student()
     async with stage.database() as database:

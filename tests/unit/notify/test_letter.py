@@ -144,6 +144,8 @@ def test_a_fall_is_good_news() -> None:
     made = letter(change(before=Level.TARGETED, after=Level.UNIVERSAL, reasons=[], score=0))
     assert made.lead == "Goda nyheter: det går bättre för en elev."
     assert made.reasons == ()
+    assert plain(made.heading) == "Det som återstår: 0 poäng"
+    assert plain(letter().heading) == "Därför: 31 poäng"
 
 
 def test_what_changed_stands_by_weight_and_leaves_out_what_did_not() -> None:
