@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from services.ingest.arrivals import Arrival, Door, Unreadable
 from services.ingest.pseudonyms import Pseudonyms
 from services.ingest.rejected import LONGEST_CONTENT, Rejected
 from shared.errors import FieldError, Reject
+from shared.events import canonical_json
 
 LONGEST_ID = 255
 
@@ -48,16 +47,16 @@ def refused(
         pseudonyms: for the digest by which a repetition is recognised.
     """
     authority = responsible(arrival)
-    text = arrival.item.text if isinstance(arrival.item, Unreadable) else orjson.dumps(cleaned).decode()
+    text = arrival.item.text if isinstance(arrival.item, Unreadable) else canonical_json(cleaned).decode()
     identity = pseudonyms.digest(authority or "", text.encode())[:32]
-    fits = cleaned is not None and len(text) <= LONGEST_CONTENT
+    is_known = cleaned is not None or isinstance(arrival.item, Unreadable)
     return Rejected(
         id=identity,
         authority=authority,
         door=door.value,
         received_at=now,
         last_seen_at=now,
-        content=text if fits or isinstance(arrival.item, Unreadable) else None,
+        content=text if is_known and len(text) <= LONGEST_CONTENT else None,
         reason=refusal.reason,
         errors=refusal.errors,
     )

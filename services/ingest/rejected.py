@@ -7,7 +7,7 @@ were last seen, and their content as soon as a replay has succeeded.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -82,7 +82,10 @@ class RejectedItems:
         Raises:
             Outage: some may be kept, some not; keeping them again only counts too much.
         """
-        waiting = {item.id: item for item in items}
+        waiting: dict[str, Rejected] = {}
+        for item in items:
+            same = waiting.get(item.id)
+            waiting[item.id] = item if same is None else replace(item, count=same.count + item.count)
         while waiting:
             operations = [_keep_operation(item) for item in waiting.values()]
             outcome = await bulk_write(self._items, operations)
@@ -134,7 +137,7 @@ def _keep_operation(item: Rejected) -> UpdateOne:
                 "errors": [asdict(error) for error in item.errors[:MOST_ERRORS]],
                 "status": item.status.value,
             },
-            "$inc": {"count": 1},
+            "$inc": {"count": item.count},
         },
         upsert=True,
     )

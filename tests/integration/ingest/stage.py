@@ -1,0 +1,104 @@
+"""What tests of ingest have on stage: the service's address and secrets, ways to publish, and what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+from aio_pika.abc import AbstractIncomingMessage
+
+from services.ingest import bodies
+
+TOKENS = {"2480": "token-of-authority-2480", "1480": "token-of-authority-1480"}
+PSEUDONYM_KEY = "a secret that only this test knows"
+SERVICE_TOKEN = "token-between-services"
+DEADLINE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A running service."""
+
+    url: str
+    amqp_url: str
+    mongo_url: str
+    database: str
+    log: Path
+
+
+@dataclass
+class Outgoing:
+    """Messages that went out, by event id, in order."""
+
+    messages: list[AbstractIncomingMessage] = field(default_factory=list)
+    _came: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def take(self, message: AbstractIncomingMessage) -> None:
+        async with self._came:
+            self.messages.append(message)
+            self._came.notify_all()
+
+    def of(self, event_id: str) -> list[AbstractIncomingMessage]:
+        """Those of one event."""
+        return [message for message in self.messages if message.message_id == event_id]
+
+    async def wait_for(self, event_id: str, count: int = 1) -> list[AbstractIncomingMessage]:
+        """Until so many of one event have come."""
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS), self._came:
+                await self._came.wait_for(lambda: len(self.of(event_id)) >= count)
+        except TimeoutError:
+            raise AssertionError(f"{len(self.of(event_id))} of {count} messages of {event_id} came") from None
+        return self.of(event_id)
+
+
+def new_id(name: str = "event") -> str:
+    """An id that no other test uses."""
+    return f"{name}-{secrets.token_hex(8)}"
+
+
+def now() -> datetime:
+    """The wall clock: the service has no other."""
+    return datetime.now(UTC)
+
+
+async def publish(
+    http: httpx.AsyncClient,
+    content: Any,
+    content_type: str = bodies.BATCH,
+    *,
+    token: str = TOKENS["2480"],
+    items: str = "all",
+) -> httpx.Response:
+    """One request. `content`: bytes as they are, anything else as JSON."""
+    return await http.post(
+        "/v1/events",
+        params={"items": items},
+        content=content if isinstance(content, bytes) else orjson.dumps(content),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": content_type},
+    )
+
+
+def statuses(response: httpx.Response) -> list[str]:
+    """What became of each item."""
+    return [item["status"] for item in response.json()["items"]]
+
+
+async def until(what: str, condition: Callable[[], Awaitable[Any]]) -> Any:
+    """The condition's first true value.
+
+    Raises:
+        AssertionError: not within the deadline; says what was waited for.
+    """
+    deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
+    while not (value := await condition()):
+        assert asyncio.get_running_loop().time() < deadline, f"waited {DEADLINE_SECONDS} s for {what}"
+        await asyncio.sleep(0.05)
+    return value

@@ -1,0 +1,211 @@
+"""Nothing accepted is lost: broker or database away, a crash between archive and publishing, two replicas at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from deploy.local.ports import free_ports
+from services.ingest.aliases import AliasMap
+from services.ingest.arrivals import Arrival, Door
+from services.ingest.identities import Identities
+from services.ingest.intake import Intake
+from services.ingest.pseudonyms import Pseudonyms
+from services.ingest.publishing import SWEEP_AFTER, Publishing, Sweeper
+from services.ingest.rejected import RejectedItems
+from services.ingest.store import Aliases, EventArchive, People
+from shared import metrics
+from shared.errors import Outage
+from shared.events import read_event
+from tests.conftest import BrokerServer
+from tests.integration.ingest.conftest import environment, service_process, wait_for
+from tests.integration.ingest.stage import PSEUDONYM_KEY, Outgoing, new_id, now, publish, statuses, until
+from tests.unit.ingest.builders import attendance, enrolment, person
+
+if TYPE_CHECKING:
+    from shared.mongo import Database
+
+pytestmark = pytest.mark.integration
+
+OWN = frozenset({"2480"})
+SHARDS = 8
+
+
+class Broker:
+    """Confirms everything or nothing, and keeps what it confirmed."""
+
+    def __init__(self, *, is_away: bool = False) -> None:
+        self.is_away = is_away
+        self.confirmed: list[tuple[str, bytes]] = []
+
+    async def __call__(self, body: bytes, *, routing_key: str, message_id: str) -> None:  # noqa: ARG002
+        await asyncio.sleep(0)
+        if self.is_away:
+            raise Outage("the broker is away")
+        self.confirmed.append((message_id, body))
+
+
+def replica(database: Database, broker: Broker) -> Intake:
+    """Another ingest on the same collections."""
+    pseudonyms = Pseudonyms(PSEUDONYM_KEY)
+    identities = Identities(pseudonyms, AliasMap(Aliases(database), pseudonyms.of), People(database))
+    publishing = Publishing(broker, SHARDS)
+    return Intake(EventArchive(database), identities, RejectedItems(database), publishing, ZoneInfo("Europe/Stockholm"))
+
+
+def arrival(item: dict[str, Any]) -> Arrival:
+    return Arrival(item, OWN, "2480")
+
+
+async def receive(intake: Intake, *items: dict[str, Any]) -> list[str]:
+    outcomes = await intake.receive([arrival(item) for item in items], door=Door.HTTP, now=now())
+    return [outcome.status.value for outcome in outcomes]
+
+
+def lesson(student: str = "id:recovery", **changes: Any) -> dict[str, Any]:
+    return attendance(student, now=now(), id=new_id(), **changes)
+
+
+async def crash(database: Database, *items: dict[str, Any]) -> None:
+    """Leaves items archived but unpublished."""
+    with pytest.raises(Outage):
+        await receive(replica(database, Broker(is_away=True)), *items)
+
+
+async def test_what_was_archived_but_not_published_is_published_by_a_repetition(
+    database: Database, http: httpx.AsyncClient, outgoing: Outgoing
+) -> None:
+    item = lesson()
+    await crash(database, item)
+    assert statuses(await publish(http, [item])) == ["accepted"]
+    await outgoing.wait_for(item["id"])
+
+
+async def test_an_enrolment_with_a_person_is_published_by_a_repetition(database: Database) -> None:
+    item = enrolment(new_id("id:e"), id=new_id(), data={"starts_on": now().date().isoformat(), "person": person()})
+    await crash(database, item)
+    broker = Broker()
+    assert await receive(replica(database, broker), item) == ["accepted"]
+    [(_, body)] = broker.confirmed
+    assert b"Alva" not in body
+
+
+async def test_the_sweeper_publishes_the_same_message_and_only_what_has_waited(database: Database) -> None:
+    item, broker = lesson(), Broker()
+    await crash(database, item)
+    archive = EventArchive(database)
+    sweeper = Sweeper(archive, Publishing(broker, SHARDS), now)
+    await sweeper.sweep(now())
+    assert item["id"] not in dict(broker.confirmed)
+    await sweeper.sweep(now() + SWEEP_AFTER + timedelta(seconds=1))
+    swept = dict(broker.confirmed)[item["id"]]
+    archived = await archive.find([f"{item['source']} {item['id']}"])
+    [kept] = archived.values()
+    assert read_event(swept).recordedtime == kept.recorded_at
+    assert await archive.unpublished([kept]) == set()
+    assert await receive(replica(database, broker), item) == ["duplicate"]
+
+
+async def test_the_sweeper_keeps_what_the_broker_does_not_confirm_and_tells_its_age(database: Database) -> None:
+    item = lesson()
+    await crash(database, item)
+    archive = EventArchive(database)
+    later = now() + timedelta(minutes=2)
+    with pytest.raises(Outage):
+        await Sweeper(archive, Publishing(Broker(is_away=True), SHARDS), now).sweep(later)
+    assert metrics.UNPUBLISHED_AGE._value.get() >= 119
+    archived = await archive.find([f"{item['source']} {item['id']}"])
+    assert await archive.unpublished(archived.values()) == set(archived)
+    broker = Broker()
+    await Sweeper(archive, Publishing(broker, SHARDS), now).sweep(later)
+    assert item["id"] in dict(broker.confirmed)
+
+
+async def test_a_note_of_events_that_were_never_archived_is_given_up(database: Database) -> None:
+    note = {"_id": new_id("batch"), "opened_at": now(), "keys": [new_id("never")]}
+    await database["events_unpublished"].insert_one(note)
+    sweeper = Sweeper(EventArchive(database), Publishing(Broker(), SHARDS), now)
+    await sweeper.sweep(now() + timedelta(minutes=10))
+    assert await database["events_unpublished"].count_documents({"_id": note["_id"]}) == 1
+    await sweeper.sweep(now() + timedelta(hours=2))
+    assert await database["events_unpublished"].count_documents({"_id": note["_id"]}) == 0
+
+
+async def test_two_replicas_with_the_same_items_publish_and_agree(database: Database) -> None:
+    tag = new_id()
+    items = [
+        enrolment(
+            f"id:{tag}-{number}",
+            id=f"{tag}-e{number}",
+            data={"starts_on": now().date().isoformat(), "person": person(f"id:grades-{tag}-{number}")},
+        )
+        for number in range(40)
+    ] + [lesson(f"id:grades-{tag}-{number}") for number in range(40)]
+    brokers = [Broker(), Broker()]
+    answers = await asyncio.gather(*(receive(replica(database, broker), *items) for broker in brokers))
+    assert {status for answer in answers for status in answer} <= {"accepted", "duplicate"}
+    published = [read_event(body) for broker in brokers for _, body in broker.confirmed]
+    assert {event.id for event in published} == {item["id"] for item in items}
+    subjects = {(event.id, event.subject) for event in published}
+    assert len(subjects) == len(items), "both gave each event the same pseudonym"
+    assert len({subject for _, subject in subjects}) == 40
+    for item_id in {event.id for event in published}:
+        assert len({event.encode() for event in published if event.id == item_id}) == 1
+
+
+async def test_replicas_that_race_for_one_person_lose_no_revision(database: Database) -> None:
+    student = new_id("id:raced")
+    starts_on = now().date().isoformat()
+    items = [
+        enrolment(
+            student, id=new_id(), data={"starts_on": starts_on, "revision": n, "person": person(given_name=f"N{n}")}
+        )
+        for n in range(1, 9)
+    ]
+    await asyncio.gather(*(receive(replica(database, Broker()), item) for item in items))
+    pseudonym = Pseudonyms(PSEUDONYM_KEY).of("2480", student)
+    [(record, _)] = (await People(database).find([pseudonym])).values()
+    assert (record.revision, record.given_name) == (8, "N8")
+
+
+async def test_a_service_without_database_says_so_and_accepts_nothing(
+    new_vhost: Callable[[], str], run_folder: Path
+) -> None:
+    [closed] = free_ports(1)
+    settings = environment(new_vhost(), f"mongodb://127.0.0.1:{closed}/?serverSelectionTimeoutMS=300", "none")
+    with service_process(settings, run_folder / "ingest-alone.log") as url:
+        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+            ready = await client.get("/health/ready")
+            assert ready.status_code == 503
+            assert "database" in str(ready.json()["missing"])
+            response = await publish(client, [lesson()])
+            assert response.status_code == 503
+            assert response.headers["content-type"] == "application/problem+json"
+            assert int(response.headers["retry-after"]) > 0
+
+
+async def test_a_service_whose_broker_vanishes_accepts_nothing(
+    new_vhost: Callable[[], str], broker_server: BrokerServer, mongo_url: str, module_database: str, run_folder: Path
+) -> None:
+    amqp_url, log = new_vhost(), run_folder / "ingest-broker.log"
+    with service_process(environment(amqp_url, mongo_url, module_database), log) as url:
+        await asyncio.to_thread(wait_for, f"{url}/health/ready", None, log)
+        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
+            assert (await publish(client, [lesson()])).status_code == 202
+            broker_server.management.delete_vhost(amqp_url.rsplit("/", 1)[1])
+            response = await publish(client, [lesson() for _ in range(600)])
+            assert response.status_code == 503
+            assert "retry-after" in response.headers
+
+            async def is_unready() -> bool:
+                return (await client.get("/health/ready")).status_code == 503
+
+            await until("the service to say that it is not ready", is_unready)
+            broker_server.management.create_vhost(amqp_url.rsplit("/", 1)[1])
