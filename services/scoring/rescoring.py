@@ -83,9 +83,7 @@ class Rescoring:
         rescored = [
             await self._rescore(records[student], [item.kept for item in items]) for student, items in work.items()
         ]
-        overtaken = await self._store.write_students(
-            [(one.record, one.assessment, one.entries) for one in rescored if one.changed]
-        )
+        overtaken = await self._store.write_students([(one.record, one.entries) for one in rescored if one.changed])
         await self._tell([one for one in rescored if one.record.id not in overtaken])
         return overtaken
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
 from services.scoring.facts import Day, Fact, Lesson, LessonFact, Mark, MarkFact, Place, PlaceFact
 from services.scoring.level import Standing
-from services.scoring.student import Assessment, Needs, Student
+from services.scoring.student import Needs, Student
 from shared import mongo
 from shared.events import Level
 
@@ -85,7 +85,9 @@ class ScoringStore:
         records = {student: StudentRecord(student, authority) for student, authority in authorities.items()}
         with mongo.outages():
             async for document in self._students.find({"_id": {"$in": list(authorities)}}, batch_size=len(records) + 1):
-                records[document["_id"]] = _record(document)
+                records[document["_id"]] = decode_record(
+                    document["_id"], document["rev"], document["state"], _outbox(document)
+                )
         return records
 
     async def read_facts(self, student: str, needs: Needs) -> list[Fact]:
@@ -98,12 +100,10 @@ class ScoringStore:
                 found += [_fact(document["fact"]) async for document in self._facts.find(query)]
         return found
 
-    async def write_students(
-        self, changed: Sequence[tuple[StudentRecord, Assessment, Sequence[OutboxEntry]]]
-    ) -> frozenset[str]:
+    async def write_students(self, changed: Sequence[tuple[StudentRecord, Sequence[OutboxEntry]]]) -> frozenset[str]:
         """Writes each record if its `rev` still stands, and its new outbox entries with it; tells who was overtaken."""
         outcome = await mongo.bulk_write(
-            self._students, [_student_write(record, assessment, entries) for record, assessment, entries in changed]
+            self._students, [_student_write(record, entries) for record, entries in changed]
         )
         return frozenset(changed[position][0].id for position in outcome.duplicates)
 
@@ -133,36 +133,12 @@ class ScoringStore:
         return min((entry.since for document in found for entry in _outbox(document)), default=None)
 
 
-def _student_write(record: StudentRecord, assessment: Assessment, entries: Sequence[OutboxEntry]) -> mongo.UpdateOne:
-    fields: dict[str, Any] = {
-        "rev": record.rev + 1,
-        "authority": record.authority,
-        "school_unit": record.state.school_unit(),
-        "score": assessment.score,
-        "level": assessment.level.value,
-        "as_of": date.fromordinal(assessment.as_of).isoformat() if assessment.as_of else None,
-        "alerts": record.alerts,
-        "points": record.points,
-        "state": encode_state(record.state),
-    }
-    update: dict[str, Any] = {"$set": fields}
+def _student_write(record: StudentRecord, entries: Sequence[OutboxEntry]) -> mongo.UpdateOne:
+    update: dict[str, Any] = {"$set": {"rev": record.rev + 1, "state": encode_record(record)}}
     if entries:
         documents = [{"id": entry.id, "since": entry.since, "body": entry.body} for entry in entries]
         update["$push"] = {"outbox": {"$each": documents}}
     return mongo.UpdateOne({"_id": record.id, "rev": record.rev}, update, upsert=True)
-
-
-def _record(document: Mapping[str, Any]) -> StudentRecord:
-    return StudentRecord(
-        id=document["_id"],
-        authority=document["authority"],
-        rev=document["rev"],
-        level=Level(document["level"]),
-        alerts=document["alerts"],
-        points=dict(document["points"]),
-        outbox=_outbox(document),
-        state=decode_state(document["state"]),
-    )
 
 
 def _outbox(document: Mapping[str, Any]) -> list[OutboxEntry]:
@@ -203,10 +179,15 @@ def _fact(fields: Mapping[str, Any]) -> Fact:
             return PlaceFact(fields["school_unit"], fields["starts_on"], version)
 
 
-def encode_state(state: Student) -> str:
-    """A student's state as JSON text: arrays in the order of the types' fields."""
+def encode_record(record: StudentRecord) -> str:
+    """A record as JSON text, without `id`, `rev` and outbox: arrays in the order of the types' fields."""
+    state = record.state
     return orjson.dumps(
         {
+            "authority": record.authority,
+            "level": record.level,
+            "alerts": record.alerts,
+            "points": record.points,
             "days": [tuple(day) for day in state.days.values()],
             "open": [
                 [day, [[lesson, *version] for lesson, version in known.items()]] for day, known in state.open.items()
@@ -221,11 +202,11 @@ def encode_state(state: Student) -> str:
     ).decode()
 
 
-def decode_state(text: str) -> Student:
-    """The inverse of `encode_state`."""
+def decode_record(student: str, rev: int, text: str, outbox: list[OutboxEntry]) -> StudentRecord:
+    """The inverse of `encode_record`."""
     known = orjson.loads(text)
     rank, score, above, below = known["base"]
-    return Student(
+    state = Student(
         days={day[0]: Day(*day) for day in known["days"]},
         open={day: {lesson[0]: Lesson(*lesson[1:]) for lesson in lessons} for day, lessons in known["open"]},
         marks={(course, kind): [Mark(*version) for version in versions] for course, kind, versions in known["marks"]},
@@ -237,6 +218,16 @@ def decode_state(text: str) -> Student:
         base_day=known["base_day"],
         newest=known["newest"],
         fresh_until=known["fresh_until"],
+    )
+    return StudentRecord(
+        id=student,
+        authority=known["authority"],
+        rev=rev,
+        level=Level(known["level"]),
+        alerts=known["alerts"],
+        points=known["points"],
+        outbox=outbox,
+        state=state,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.scoring.facts import Lesson, LessonFact, Mark, MarkFact, Place, PlaceFact
-from services.scoring.store import decode_state, encode_state
+from services.scoring.store import StudentRecord, decode_record, encode_record
 from services.scoring.student import Student
 
 
@@ -18,4 +18,5 @@ def test_state_survives_encoding() -> None:
         ]
     )
     student.assess()
-    assert decode_state(encode_state(student)) == student
+    record = StudentRecord("p_1", "2480", rev=4, alerts=2, points={"total_absence": 10}, state=student)
+    assert decode_record("p_1", 4, encode_record(record), []) == record
