@@ -39,9 +39,10 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
     async def units() -> Units:
         """Every school unit with students: counts by level, students without data, freshness.
 
-        Numbers follow the events within seconds; `counted_at` tells when.
+        Numbers follow the events within seconds: `counted_at` tells when, `recount_due` whether more is on its way.
         """
-        return Units(units=await reader.units())
+        recount_due = await reader.recount_due()
+        return Units(units=await reader.units(), recount_due=recount_due)
 
     @router.get(
         "/units/{code:path}",

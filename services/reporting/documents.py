@@ -51,10 +51,9 @@ def read_student(document: Document) -> StudentView:
 
 def read_row(document: Document, unit: UnitKey) -> Row:
     """A student as its unit counts it."""
-    suffix = f" {unit}"
-    place = next(item for item in document["lists"] if item.endswith(suffix) and item != suffix)
+    statuses = {list_of(status, unit): status for status in EnrolmentStatus}
     return Row(
-        status=EnrolmentStatus(place.removesuffix(suffix)),
+        status=next(statuses[name] for name in document["lists"] if name in statuses),
         level=Level(document["level"]) if document["level"] else None,
         fresh_until=_date(document["fresh_until"]),
         groups=tuple(document["groups"]),

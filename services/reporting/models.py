@@ -74,6 +74,9 @@ class Units(Answer):
     """All school units with students."""
 
     units: list[Unit]
+    recount_due: bool = Field(
+        description="newer events are stored and wait to be counted, for a second or so", examples=[False]
+    )
 
 
 class ReasonShown(Answer):

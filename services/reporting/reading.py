@@ -49,6 +49,14 @@ class Reader:
         self._units = units
         self._climate = climate
 
+    async def recount_due(self) -> bool:
+        """Whether events are stored that no unit's numbers show yet. Asked before `units`, no is true of those.
+
+        Raises:
+            Outage: the database is away.
+        """
+        return bool(await self._units.marked())
+
     async def units(self) -> list[Unit]:
         """All units with students, the ones without a code last.
 

@@ -1,0 +1,83 @@
+"""Events as reporting gets them, with only what a test is about spelt out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, date, datetime
+from typing import Any
+
+from shared.events import (
+    ClimateReported,
+    ClimateReportedEvent,
+    EnrolmentChanged,
+    EnrolmentChangedEvent,
+    Level,
+    Reason,
+    RiskScored,
+    RiskScoredEvent,
+)
+
+AUTHORITY = "2480"
+FRIDAY = date(2026, 11, 20)
+NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
+ENVELOPE: dict[str, Any] = {"source": "/authorities/2480/systems/test", "time": NOW}
+
+
+def pseudonym(name: str) -> str:
+    """The same pseudonym for the same name."""
+    return "p_" + base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()[:26]
+
+
+def absence(absent: int = 1060, points: int = 15) -> Reason:
+    numbers: dict[str, float | int] = {"absent_minutes": absent, "scheduled_minutes": 6000, "school_days": 20}
+    return Reason(
+        indicator="total_absence", points=points, numbers=numbers, first_day=date(2026, 10, 19), last_day=FRIDAY
+    )
+
+
+def risk(
+    student: str,
+    revision: int = 1,
+    *,
+    score: int = 10,
+    level: Level = Level.UNIVERSAL,
+    unit: str | None = "A",
+    authority: str = AUTHORITY,
+    **given: Any,
+) -> RiskScoredEvent:
+    content: dict[str, Any] = {"groups": [], "reasons": [], "as_of": FRIDAY, "fresh_until": FRIDAY, **given}
+    data = RiskScored(
+        school_unit=unit, score=score, level=level, revision=revision, model_version="points-1", **content
+    )
+    subject = pseudonym(student)
+    return RiskScoredEvent(id=f"{subject}:{revision}", subject=subject, authority=authority, data=data, **ENVELOPE)
+
+
+def enrolment(
+    student: str,
+    revision: int = 1,
+    *,
+    unit: str = "A",
+    status: str = "active",
+    authority: str = AUTHORITY,
+    **given: Any,
+) -> EnrolmentChangedEvent:
+    content: dict[str, Any] = {"starts_on": date(2025, 8, 18), "groups": ["NA24B"], "programme": "NA", **given}
+    data = EnrolmentChanged(school_unit=unit, status=status, revision=revision, **content)
+    subject = pseudonym(student)
+    return EnrolmentChangedEvent(
+        id=f"e:{subject}:{unit}:{content['starts_on']}:{revision}",
+        subject=subject,
+        authority=authority,
+        data=data,
+        **ENVELOPE,
+    )
+
+
+def climate(subject: str, period: str = "2026-W46", revision: int = 1, **given: Any) -> ClimateReportedEvent:
+    content: dict[str, Any] = {"answers": 23, "safety": 4.1, "inclusion": 3.8, "relations": 4.0, **given}
+    data = ClimateReported(period=period, revision=revision, **content)
+    return ClimateReportedEvent(
+        id=f"c:{subject}:{period}:{revision}", subject=subject, authority=AUTHORITY, data=data, **ENVELOPE
+    )

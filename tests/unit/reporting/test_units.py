@@ -1,0 +1,92 @@
+"""Counting units and judging how fresh they are."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from services.reporting.documents import counts_document, read_counts, read_row, student_document
+from services.reporting.units import Row, count, freshness, weekdays_between
+from services.reporting.views import UnitKey, merge
+from shared.events import EnrolmentStatus, Level
+from tests.unit.reporting.builders import FRIDAY, enrolment, risk
+
+ACTIVE, PAUSED, ENDED = EnrolmentStatus.ACTIVE, EnrolmentStatus.PAUSED, EnrolmentStatus.ENDED
+
+
+def test_levels_and_freshness_are_those_of_active_students() -> None:
+    counts = count(
+        [
+            Row(ACTIVE, Level.UNIVERSAL, date(2026, 11, 18), ("G1",)),
+            Row(ACTIVE, Level.UNIVERSAL, date(2026, 11, 19), ("G2", "G1")),
+            Row(ACTIVE, Level.INDIVIDUAL, None),
+            Row(ACTIVE, None, None),
+            Row(PAUSED, Level.TARGETED, FRIDAY, ("G3",)),
+            Row(ENDED, Level.INDIVIDUAL, FRIDAY),
+        ]
+    )
+    assert (counts.active, counts.paused, counts.ended, counts.students) == (4, 1, 1, 6)
+    assert counts.levels == {Level.UNIVERSAL: 2, Level.TARGETED: 0, Level.INDIVIDUAL: 1}
+    assert counts.without_data == 1
+    assert sum(counts.levels.values()) + counts.without_data == counts.active
+    assert counts.fresh_until == date(2026, 11, 19)
+    assert counts.groups == ("G1", "G2")
+    assert counts.share(Level.UNIVERSAL) == 0.6667
+
+
+def test_a_unit_without_students_has_no_shares() -> None:
+    counts = count([])
+    assert (counts.students, counts.fresh_until, counts.share(Level.TARGETED)) == (0, None, None)
+
+
+def test_counts_survive_the_database() -> None:
+    counts = count([Row(ACTIVE, Level.TARGETED, FRIDAY, ("Ö1",)), Row(ENDED, None, None)])
+    assert read_counts(counts_document(counts)) == counts
+
+
+@pytest.mark.parametrize("code", ["A", "A B", "2480/A", "active 2480/A", "x 2480/A", "Ånge & <b>"])
+def test_a_row_is_read_for_its_own_unit_whatever_its_code_looks_like(code: str) -> None:
+    view = merge(merge(None, enrolment("s", unit="A", status="ended")), enrolment("s", unit=code, revision=2))
+    document = student_document(view, 1)
+    assert read_row(document, UnitKey("2480", code)).status is ACTIVE
+    assert read_row(document, UnitKey("2480", "A")).status is (ACTIVE if code == "A" else ENDED)
+
+
+def test_a_row_without_a_risk_has_no_level() -> None:
+    document = student_document(merge(None, enrolment("s")), 1)
+    assert read_row(document, UnitKey("2480", "A")) == Row(ACTIVE, None, None, ("NA24B",))
+
+
+def test_a_row_has_the_level_of_the_risk() -> None:
+    document = student_document(merge(None, risk("s", level=Level.TARGETED)), 1)
+    assert read_row(document, UnitKey("2480", "A")) == Row(ACTIVE, Level.TARGETED, FRIDAY, ())
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "expected"),
+    [
+        pytest.param(date(2026, 11, 20), date(2026, 11, 20), 0, id="same day"),
+        pytest.param(date(2026, 11, 20), date(2026, 11, 22), 0, id="over the weekend"),
+        pytest.param(date(2026, 11, 20), date(2026, 11, 23), 1, id="Friday to Monday"),
+        pytest.param(date(2026, 11, 20), date(2026, 11, 27), 5, id="a week"),
+        pytest.param(date(2026, 11, 21), date(2026, 12, 7), 11, id="Saturday to Monday two weeks on"),
+        pytest.param(date(2026, 11, 23), date(2026, 11, 20), 0, id="not later"),
+    ],
+)
+def test_weekdays_between(earlier: date, later: date, expected: int) -> None:
+    assert weekdays_between(earlier, later) == expected
+
+
+@pytest.mark.parametrize(
+    ("fresh_until", "behind", "stale"),
+    [
+        pytest.param(date(2026, 11, 20), 0, False, id="as new as the newest"),
+        pytest.param(date(2026, 11, 19), 1, False, id="the register of today is not taken yet"),
+        pytest.param(date(2026, 11, 18), 2, True, id="two weekdays behind"),
+        pytest.param(None, None, True, id="no register at all"),
+    ],
+)
+def test_freshness(fresh_until: date | None, behind: int | None, stale: bool) -> None:
+    found = freshness(fresh_until, FRIDAY)
+    assert (found.weekdays_behind, found.stale) == (behind, stale)
