@@ -47,13 +47,13 @@ class RiskScored(Contract):
     by scoring, read by reporting.
     """
 
-    school_unit: Code | None
+    school_unit: Code | None = None
     groups: list[Code]
     score: int = Field(ge=0, le=100)
     level: Level = Field(strict=False)
     reasons: list[Reason]
-    as_of: date | None
-    fresh_until: date | None
+    as_of: date | None = None
+    fresh_until: date | None = None
     model_version: str
     revision: int
 
@@ -73,9 +73,9 @@ class RiskLevelChanged(Contract):
     score: int = Field(ge=0, le=100)
     reasons: list[Reason]
     changes: dict[str, int]
-    school_unit: Code | None
+    school_unit: Code | None = None
     groups: list[Code]
     as_of: date
-    fresh_until: date | None
+    fresh_until: date | None = None
     received_at: AwareDatetime
     model_version: str
