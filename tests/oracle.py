@@ -1,0 +1,120 @@
+"""An independent computation of every student's final state from the published events, as plainly as it can be said.
+
+It shares no code with scoring: brute force over all days, from DOMAIN's definitions alone, so that agreement means
+something.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+ZONE = ZoneInfo("Europe/Stockholm")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a student should end with."""
+
+    score: int
+    level: str
+    points: Mapping[str, int]
+    as_of: str | None
+
+
+def expect(events: Iterable[Mapping[str, Any]]) -> dict[str, Expected]:
+    """Events (published form, any order, with repetitions) to final states by subject; students with no facts included."""
+    by_student: dict[str, list[Mapping[str, Any]]] = {}
+    for event in events:
+        if event["type"].split(".")[1] in {"attendance", "grade", "enrolment"}:
+            by_student.setdefault(event["subject"], []).append(event)
+    return {student: _student(known) for student, known in by_student.items()}
+
+
+def _rank(data: Mapping[str, Any]) -> tuple[int, str]:
+    return data["revision"], hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _student(events: list[Mapping[str, Any]]) -> Expected:
+    lessons: dict[tuple[date, str], Mapping[str, Any]] = {}
+    marks: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for event in events:
+        data = event["data"]
+        if "attendance" in event["type"]:
+            day = datetime.fromisoformat(data["starts_at"]).astimezone(ZONE).date()
+            key = (day, data["lesson"])
+            if key not in lessons or _rank(data) > _rank(lessons[key]):
+                lessons[key] = data
+        elif "grade" in event["type"]:
+            marks.setdefault((data["course"], data["kind"]), []).append(data)
+    held = {key: data for key, data in lessons.items() if data["state"] in {"registered", "unregistered"}}
+    school_days = sorted({day for day, _ in held})
+    mark_days = {date.fromisoformat(data["recorded_on"]) for versions in marks.values() for data in versions}
+    level, scores = "universal", [0]
+    points: dict[str, int] = {}
+    days = sorted({*school_days, *mark_days})
+    for day in days:
+        points = _points(day, school_days, held, marks)
+        scores.append(min(100, sum(points.values())))
+        level = _level(level, scores)
+    return Expected(scores[-1], level, {k: v for k, v in points.items() if v}, days[-1].isoformat() if days else None)
+
+
+def _points(day: date, school_days: list[date], held: Mapping[Any, Any], marks: Mapping[Any, Any]) -> dict[str, int]:
+    window = [d for d in school_days if d <= day][-20:]
+    registered = [(d, data) for (d, _), data in held.items() if data["state"] == "registered"]
+    inside = [data for d, data in registered if d in window]
+    points = {"total_absence": 0, "unexcused_absence": 0, "failed_courses": 0}
+    if len({d for d, _ in registered if d in window}) >= 10:
+        absent = sum(data.get("excused_minutes", 0) + data.get("unexcused_minutes", 0) for data in inside)
+        percent = 100 * absent / sum(data["minutes"] for data in inside)
+        points["total_absence"] = _steps(percent, {5: 4, 10: 10, 15: 15, 20: 20})
+    recent = [data for d, data in registered if day - timedelta(days=29) <= d <= day]
+    hours = sum(data.get("unexcused_minutes", 0) for data in recent) / 60
+    points["unexcused_absence"] = _steps(hours, {2: 4, 4: 10, 8: 16})
+    points["failed_courses"] = _steps(_failed(day, marks), {1: 6, 2: 14, 3: 18, 4: 24})
+    return points
+
+
+def _failed(day: date, marks: Mapping[Any, Any]) -> float:
+    def says(course: str, kind: str) -> str | None:
+        known = [data for data in marks.get((course, kind), []) if date.fromisoformat(data["recorded_on"]) <= day]
+        if not known:
+            return None
+        newest = max(known, key=_rank)
+        return newest["value"] if newest.get("state", "recorded") == "recorded" else None
+
+    total = 0.0
+    for course in {course for course, _ in marks}:
+        mark = says(course, "final") or says(course, "term")
+        if mark in {"F", "-"}:
+            total += 1
+        elif says(course, "final") is None and says(course, "warning") == "open":
+            total += 0.5
+    return total
+
+
+def _steps(value: float, steps: Mapping[int, int]) -> int:
+    return max([points for threshold, points in steps.items() if value >= threshold], default=0)
+
+
+def _level(level: str, scores: list[int]) -> str:
+    names = ["universal", "targeted", "individual"]
+    thresholds = {"targeted": 25, "individual": 50}
+    days = scores[1:]
+    rank = names.index(level)
+    while rank and len(days) >= 10 and all(s <= thresholds[names[rank]] - 8 for s in days[-10:]):
+        rank -= 1
+    for higher in range(rank + 1, 3):
+        threshold = thresholds[names[higher]]
+        steady = len(days) >= 2 and min(days[-2:]) >= threshold
+        jump = scores[-1] - scores[-2] >= 20 and scores[-1] >= threshold
+        if steady or jump:
+            rank = higher
+    return names[rank]

@@ -1,0 +1,163 @@
+"""The fold from facts to score and level: against brute force, in any order, incrementally and from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.scoring.facts import Fact, LessonFact
+from services.scoring.handlers import incoming
+from services.scoring.student import REFOLD_DAYS, Assessment, Student, from_facts
+from shared.events import AnyEvent, AttendanceState, EnrolmentStatus, GradeKind
+from tests import oracle
+from tests.builders import MONDAY, STOCKHOLM, attendance, enrolment, grade, pseudonym, school_days
+
+STUDENT = pseudonym("åsa")
+DAYS = school_days(MONDAY, 70)
+
+
+def fact(event: AnyEvent) -> Fact:
+    return incoming(event, STOCKHOLM).kept.fact
+
+
+def fold(events: Sequence[AnyEvent], batches: int = 1) -> Assessment:
+    """Applies events as scoring does, fetching older facts from those seen so far."""
+    student, seen = Student(), list[Fact]()
+    assessment = student.assess()
+    for start in range(batches):
+        facts = [fact(event) for event in events[start::batches]]
+        seen += facts
+        needs = student.needs(facts)
+        if needs.everything:
+            student = from_facts(seen)
+        else:
+            older = [item for item in seen if isinstance(item, LessonFact) and item.day in needs.days]
+            student.apply([*older, *facts])
+        assessment = student.assess()
+    return assessment
+
+
+def expected(events: Sequence[AnyEvent]) -> oracle.Expected:
+    return oracle.expect([orjson.loads(event.encode()) for event in events])[STUDENT]
+
+
+def agree(found: Assessment, wanted: oracle.Expected) -> None:
+    points = {reason.indicator: reason.points for reason in found.reasons}
+    as_of = date.fromordinal(found.as_of).isoformat() if found.as_of else None
+    assert (found.score, found.level.value, points, as_of) == (wanted.score, wanted.level, wanted.points, wanted.as_of)
+
+
+lessons = st.builds(
+    lambda position, lesson, absence, state, revision: attendance(
+        STUDENT,
+        DAYS[position],
+        lesson=str(lesson),
+        state=state,
+        revision=revision,
+        **(absence if state is AttendanceState.REGISTERED else {}),
+    ),
+    st.integers(0, len(DAYS) - 1),
+    st.integers(1, 2),
+    st.sampled_from(
+        [{}, {}, {"excused": 60}, {"unexcused": 60}, {"unexcused": 15, "late": True}, {"unexcused": 30, "excused": 30}]
+    ),
+    st.sampled_from([AttendanceState.REGISTERED] * 6 + list(AttendanceState)),
+    st.integers(1, 3),
+)
+marks = st.builds(
+    lambda position, course, kind, value, state, revision: grade(
+        STUDENT,
+        DAYS[position] + timedelta(days=2 * (position % 3)),
+        course=f"K{course}",
+        kind=kind,
+        value=("open" if value in "F-" else "closed") if kind is GradeKind.WARNING else value,
+        state=state,
+        revision=revision,
+    ),
+    st.integers(0, len(DAYS) - 1),
+    st.integers(1, 5),
+    st.sampled_from(list(GradeKind)),
+    st.sampled_from("AEF-F"),
+    st.sampled_from(["recorded", "recorded", "retracted"]),
+    st.integers(1, 3),
+)
+full_terms = st.lists(st.tuples(st.sampled_from([0, 0, 20, 60]), st.booleans()), min_size=45, max_size=len(DAYS)).map(
+    lambda term: [
+        attendance(STUDENT, DAYS[n], unexcused=minutes if own else 0, excused=0 if own else minutes)
+        for n, (minutes, own) in enumerate(term)
+    ]
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.data())
+def test_any_order_any_batching_and_repetition_end_as_brute_force_says(data: st.DataObject) -> None:
+    events: list[AnyEvent] = [
+        *data.draw(full_terms),
+        *data.draw(st.lists(lessons, max_size=20)),
+        *data.draw(st.lists(marks, max_size=8)),
+        enrolment(STUDENT),
+    ]
+    shuffled = data.draw(st.permutations(events)) if data.draw(st.booleans()) else events
+    repeated = [*shuffled, *data.draw(st.lists(st.sampled_from(events), max_size=5))]
+    batches = data.draw(st.integers(1, len(repeated)))
+    agree(fold(repeated, batches), expected(events))
+
+
+def test_base_moves_on_and_a_correction_before_it_needs_everything() -> None:
+    student = Student()
+    for day in DAYS[: 2 * REFOLD_DAYS + 5]:
+        student.apply([fact(attendance(STUDENT, day))])
+        student.assess()
+    assert student.base_day > 0
+    assert student.needs([fact(attendance(STUDENT, DAYS[0], revision=2, unexcused=60))]).everything
+
+
+def test_todays_lessons_need_nothing_from_the_store() -> None:
+    student = Student()
+    for day in DAYS[:10]:
+        events = [fact(attendance(STUDENT, day, lesson=str(n))) for n in range(3)]
+        for item in events:
+            assert not student.needs([item]).everything
+            assert not student.needs([item]).days
+            student.apply([item])
+            student.assess()
+
+
+def test_stored_size_does_not_grow_with_the_years() -> None:
+    student = Student()
+    for day in school_days(MONDAY, 400):
+        student.apply([fact(attendance(STUDENT, day))])
+        student.assess()
+    assert len(student.days) <= 100
+    assert len(student.open) <= 3
+
+
+def test_missing_register_is_unknown_not_present() -> None:
+    known = [attendance(STUDENT, day, excused=60 if n % 2 else 0) for n, day in enumerate(DAYS[:12])]
+    unknown = [attendance(STUDENT, day, state=AttendanceState.UNREGISTERED) for day in DAYS[12:20]]
+    reason = fold([*known, *unknown]).reasons[0]
+    assert reason.numbers == {"absent_minutes": 360, "scheduled_minutes": 720, "school_days": 12}
+
+
+def test_lesson_late_in_the_evening_belongs_to_the_swedish_day() -> None:
+    event = attendance(STUDENT, DAYS[0]).model_copy(deep=True)
+    late = event.data.model_copy(update={"starts_at": datetime(2026, 9, 7, 22, 30, tzinfo=UTC)})
+    item = fact(event.model_copy(update={"data": late}))
+    assert isinstance(item, LessonFact)
+    assert date.fromordinal(item.day) == date(2026, 9, 8)
+
+
+def test_ended_place_gives_way_to_the_active_one() -> None:
+    student = Student()
+    student.apply(
+        [
+            fact(enrolment(STUDENT, unit="gamla", status=EnrolmentStatus.ENDED)),
+            fact(enrolment(STUDENT, unit="nya", starts_on=DAYS[0] - timedelta(days=30), groups=("TE1",))),
+        ]
+    )
+    assert (student.school_unit(), student.groups()) == ("nya", ["TE1"])
