@@ -21,7 +21,7 @@ from deploy.demo.player import PlayResult, play
 from deploy.demo.school_calendar import latest_whole_term
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from deploy.demo.events import DayOfEvents
 
@@ -151,7 +151,7 @@ def _deliver(data: Input, out: Path | None, publish: str | None, token: str) -> 
         _write(data.days, sys.stdout.buffer.write)
 
 
-def _write(days: Iterable[DayOfEvents], write: Any) -> int:
+def _write(days: Iterable[DayOfEvents], write: Callable[[bytes], object]) -> int:
     count = 0
     for day in days:
         write(b"".join(orjson.dumps(event) + b"\n" for event in day.events))

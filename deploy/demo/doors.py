@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EXCHANGE = "sis.events"
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 REQUEST_TIMEOUT_SECONDS = 60.0
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 BUSY = {429, 502, 503, 504}
 
 
@@ -88,7 +89,9 @@ class HttpDoor:
         self._url = url.rstrip("/") + "/v1/events"
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"}
         self._patience_seconds = patience_seconds
-        self._client = client or httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS)
+        # A proxy named in the environment is for other hosts than this one.
+        here = httpx.URL(url).host in LOOPBACK
+        self._client = client or httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, trust_env=not here)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()

@@ -145,6 +145,29 @@ async def test_rejections_are_counted_all_and_kept_up_to_a_limit() -> None:
     assert result.rejections[0]["status"] == "rejected"
 
 
+@pytest.mark.parametrize(
+    ("host", "through_the_proxy"), [("127.0.0.1", False), ("localhost", False), ("kvar.example", True)]
+)
+async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, host: str, *, through_the_proxy: bool
+) -> None:
+    asked: list[str] = []
+
+    async def proxy(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(host)
+        writer.close()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        async with HttpDoor(f"http://{host}:1", "a-token", patience_seconds=0.0) as door:
+            with pytest.raises(DoorError, match="does not answer"):
+                await door.publish([{"id": "1"}])
+    assert bool(asked) == through_the_proxy
+
+
 def test_an_unknown_kind_of_address_is_refused() -> None:
     with pytest.raises(DoorError, match="http:// or amqp://"):
         open_door("ftp://ingest", "t", patience_seconds=1)
