@@ -9,7 +9,8 @@ SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 EVENTS = Counter(
     "kvar_ingest_events_total",
-    "Events at the door by outcome (accepted, duplicate, rejected) and type. Many rejected: read /v1/rejected.",
+    "Events at the door by outcome (accepted, duplicate, changed, rejected) and type. Many rejected: read /v1/rejected. "
+    "Changed (a known id with other content): tell the publisher that a correction needs a new id and a higher revision.",
     ["authority", "type", "outcome"],
 )
 DROPPED_FIELDS = Counter(

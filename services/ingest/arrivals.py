@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from shared.errors import FieldError
 
@@ -57,3 +59,19 @@ class Outcome:
     id: str | None
     errors: tuple[FieldError, ...] = ()
     note: str | None = None
+
+
+class Receiver(Protocol):
+    """The core, as a door sees it."""
+
+    async def receive(self, arrivals: Sequence[Arrival], *, door: Door, now: datetime) -> list[Outcome]:
+        """Takes items in order; returns what became of each, when that is certain.
+
+        Args:
+            arrivals: the items.
+            door: how they came.
+            now: time of receipt, stamped on each as `recordedtime` (to the millisecond, which is what the archive keeps).
+
+        Raises:
+            Outage: broker or database are away. Nothing may be told as accepted; the same items may be sent again.
+        """

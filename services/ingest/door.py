@@ -10,13 +10,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from services.ingest import bodies
-from services.ingest.arrivals import Arrival, Door, Outcome
+from services.ingest.arrivals import Arrival, Door, Outcome, Receiver
 from services.ingest.problems import Problem, unavailable
 
 if TYPE_CHECKING:
     from fastapi import Request
 
-    from services.ingest.intake import Intake
     from shared.observability import Health
 
 MOST_ADMITTED = 32
@@ -38,7 +37,7 @@ _STATUS = {
 class HttpDoor:
     """Lets requests into the intake."""
 
-    def __init__(self, intake: Intake, health: Health, clock: Clock) -> None:
+    def __init__(self, intake: Receiver, health: Health, clock: Clock) -> None:
         self._intake = intake
         self._health = health
         self._clock = clock

@@ -10,12 +10,13 @@ any other user that the broker lets publish to `sis.events` may speak for every 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from services.ingest.arrivals import Arrival, Door
+from services.ingest.arrivals import Arrival, Door, Receiver
 from services.ingest.bodies import read_item
 from shared.messaging.batching import Batcher, Outcomes
 from shared.waiting import through_outages
@@ -23,7 +24,8 @@ from shared.waiting import through_outages
 if TYPE_CHECKING:
     from faststream.rabbit.message import RabbitMessage
 
-    from services.ingest.intake import Intake
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Publishers:
 class SisHandler:
     """Takes events from `ingest.sis`, many at once."""
 
-    def __init__(self, intake: Intake, clock: Callable[[], datetime], *, max_size: int, max_wait: float) -> None:
+    def __init__(self, intake: Receiver, clock: Callable[[], datetime], *, max_size: int, max_wait: float) -> None:
         """`max_size`: items of a batch; `max_wait`: seconds that the first of them waits for company."""
         self._intake = intake
         self._clock = clock
@@ -57,6 +59,16 @@ class SisHandler:
         await self.batcher.submit(arrival)
 
     async def _process(self, arrivals: Sequence[Arrival]) -> Outcomes:
+        """Takes all together; if that meets a fault of ours, each by itself, so that it is one message's and not all's."""
+        try:
+            await self._receive(arrivals)
+        except Exception as error:
+            if len(arrivals) == 1:
+                return [error]
+            logger.exception("a batch failed; its messages are taken one by one")
+            return [outcome for arrival in arrivals for outcome in await self._process([arrival])]
+        return [None] * len(arrivals)
+
+    async def _receive(self, arrivals: Sequence[Arrival]) -> None:
         now = self._clock()
         await through_outages(lambda: self._intake.receive(arrivals, door=Door.AMQP, now=now), service="ingest")
-        return [None] * len(arrivals)

@@ -19,12 +19,14 @@ from services.ingest.refusals import event_id, refused, responsible, unreadable
 from services.ingest.rejected import Rejected, RejectedItems
 from services.ingest.store import Archived, EventArchive, UnpublishedBatch, archive_key
 from shared import metrics
-from shared.errors import Outage, Reject
+from shared.errors import FieldError, Outage, Reject
 from shared.events import DOOR_TYPES, canonical_json
 from shared.events.door import DoorEnrolmentEvent, DoorEvent
 
 TOGETHER = 500
 """Items archived and published together: longer batches gain nothing and delay the first."""
+LONGEST_EVENT = 256 * 1024
+"""Bytes of an event as JSON: twice what the longest contract needs (a person in charge of a thousand groups)."""
 
 CHANGED = (
     "known with different content: what was accepted first stands; a correction needs a new id and a higher revision"
@@ -73,16 +75,7 @@ class Intake:
         self._zone = zone
 
     async def receive(self, arrivals: Sequence[Arrival], *, door: Door, now: datetime) -> list[Outcome]:
-        """Takes items in order; returns what became of each, when that is certain.
-
-        Args:
-            arrivals: the items.
-            door: how they came.
-            now: time of receipt, stamped on each as `recordedtime` (to the millisecond, which is what the archive keeps).
-
-        Raises:
-            Outage: broker or database are away. Nothing may be told as accepted; the same items may be sent again.
-        """
+        """See `Receiver`."""
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         outcomes: list[Outcome] = []
         for start in range(0, len(arrivals), TOGETHER):
@@ -121,7 +114,7 @@ class Intake:
         for name in cleaned.dropped:
             batch.dropped[responsible(arrival) or "unknown", name] += 1
         event = checks.check(item, arrival.authorities, batch.now, self._zone)
-        digest = self._identities.pseudonyms.digest(event.authority, canonical_json(item))
+        digest = self._identities.pseudonyms.digest(event.authority, _content(item))
         return Candidate(position, item, event, archive_key(event.source, event.id), digest)
 
     async def _accept(self, batch: Batch, firsts: dict[str, Candidate]) -> None:
@@ -187,6 +180,14 @@ class Intake:
     def _answer_duplicate(self, batch: Batch, candidate: Candidate, digest: str) -> None:
         note = None if candidate.digest == digest else CHANGED
         batch.outcomes[candidate.position] = Outcome(Status.DUPLICATE, candidate.event.id, note=note)
+
+
+def _content(item: dict[str, Any]) -> bytes:
+    content = canonical_json(item)
+    if len(content) > LONGEST_EVENT:
+        found, expected = f"{len(content)} bytes", f"at most {LONGEST_EVENT} bytes"
+        raise Reject("the event is too long", (FieldError("$", found, expected),))
+    return content
 
 
 def _archived(candidate: Candidate, subject: str, now: datetime) -> Archived:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+
+logger = logging.getLogger(__name__)
 
 
 class ProblemDetails(BaseModel):
@@ -72,6 +75,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Outage, _outage)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(Exception, _fault)
 
 
 def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
@@ -87,13 +91,20 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 
 async def _outage(_: Request, error: Exception) -> Response:
-    return unavailable(f"{error}. Nothing was accepted; send the same again.").answer()
+    logger.warning("a request met an outage", extra={"outage": str(error)})
+    return unavailable("Broker or database are away. Nothing was accepted; send the same again.").answer()
 
 
 async def _http(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     return Problem(HTTPStatus(error.status_code), str(error.detail), headers=error.headers).answer()
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    """A fault of ours. The server logs it, since the framework raises it again."""
+    detail = f"A fault in Kvar ({type(error).__name__}). Nothing can be told as accepted; send the same again later."
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail).answer()
 
 
 async def _validation(_: Request, error: Exception) -> Response:

@@ -73,7 +73,11 @@ class Sweeper:
     async def run(self) -> None:
         """Sweeps until cancelled."""
         while True:
-            await through_outages(lambda: self.sweep(self._clock()), service="ingest")
+            try:
+                await through_outages(lambda: self.sweep(self._clock()), service="ingest")
+            except Exception:
+                # Sweeping must go on: else nobody would notice, the gauge would only stand still.
+                logger.exception("sweeping failed")
             await asyncio.sleep(SWEEP_EVERY_SECONDS)
 
     async def sweep(self, now: datetime) -> None:

@@ -213,6 +213,24 @@ async def test_names_need_the_service_token(http: httpx.AsyncClient) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_outcomes_and_dropped_fields_are_counted(http: httpx.AsyncClient) -> None:
+    async def counted(name: str) -> float:
+        lines = (await http.get("/metrics")).text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    labels = 'authority="2480",'
+    names = [
+        f'kvar_ingest_events_total{{{labels}outcome="{outcome}",type="kvar.attendance.recorded.v1"}}'
+        for outcome in ("accepted", "duplicate", "changed", "rejected")
+    ] + [f'kvar_ingest_dropped_fields_total{{{labels}field="absencereason"}}']
+    before = [await counted(name) for name in names]
+    item = lesson("id:counted", data={"absence_reason": "x"})
+    changed = item | {"data": item["data"] | {"minutes": 45}}
+    await publish(http, [item, item, changed, lesson("id:counted", data={"minutes": 0})])
+    after = [await counted(name) for name in names]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 1, 1, 3]
+
+
 async def test_the_log_names_nobody(stage: Stage, http: httpx.AsyncClient) -> None:
     student = new_id("id:logged")
     await publish(http, [enrolment(student, data={"person": person()}), lesson(student, data={"minutes": 0})])

@@ -90,6 +90,7 @@ async def test_strange_values_are_rejections_and_not_errors_of_ours(http: httpx.
         {},
         {"type": {}},
         attendance(now=when, id=new_id(), data={"deep": deep}),
+        attendance(now=when, id=new_id(), data={"long": "x" * 300_000}),
         attendance("id:" + "x" * 201, now=when),
         attendance(now=when, id="\u0000", authority="\u0000"),
         attendance(now=when, id=new_id(), data={"revision": 2**63}),
