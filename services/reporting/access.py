@@ -27,7 +27,7 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="Kvar", charset="UTF-8"'}
 RETRY_AFTER_SECONDS = 5
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from services.reporting.texts import TEXTS, Language
+from services.reporting.texts import Language
 from services.reporting.units import STALE_WEEKDAYS, weekdays_between
 
 if TYPE_CHECKING:
@@ -89,14 +89,9 @@ def weekdays(count: int, language: Language) -> str:
     return f"{count}{NO_BREAK}weekday" + ("" if count == 1 else "s")
 
 
-def freshness_text(fresh_until: date | None, behind: int | None, language: Language) -> str:
-    """When a unit's newest register is from, and how far it lags behind the newest of its authority."""
-    if fresh_until is None or behind is None:
-        return TEXTS[language]["never"]
-    if behind == 0:
-        return fresh_until.isoformat()
-    lag = f"{weekdays(behind, language)} " + ("efter" if language == "sv" else "behind")
-    return f"{fresh_until.isoformat()}, {lag}"
+def behind(count: int, language: Language) -> str:
+    """How far a unit's newest register lags behind the newest of its authority."""
+    return f"{weekdays(count, language)} {'efter' if language == 'sv' else 'behind'}"
 
 
 def newest_text(newest: date | None, today: date, language: Language) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import aio_pika
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from services.reporting.app import build
 from services.reporting.climate import ClimateStore
@@ -88,32 +89,46 @@ async def running(settings: Settings) -> AsyncIterator[Reporting]:
         yield Reporting(app, client)
 
 
-@pytest.fixture
-def settings(new_vhost: Callable[[], str], mongo_url: str, test_database: str) -> Settings:
+def _settings(amqp_url: str, mongo_url: str, database: str) -> Settings:
     return Settings(
-        amqp_url=new_vhost(), mongo_url=mongo_url, mongo_database=test_database, viewer_password=PASSWORD, shards=1
+        amqp_url=amqp_url, mongo_url=mongo_url, mongo_database=database, viewer_password=SecretStr(PASSWORD), shards=1
     )
 
 
-@pytest.fixture
-def test_database() -> str:
-    """Name of a database that one test alone uses."""
-    return f"reporting_{secrets.token_hex(6)}"
+@pytest.fixture(scope="module")
+def settings(module_amqp_url: str, mongo_url: str, module_database: str) -> Settings:
+    return _settings(module_amqp_url, mongo_url, module_database)
 
 
 @pytest.fixture
-def database(settings: Settings) -> mongo.Database:
-    return mongo.connect(settings.mongo_url, settings.mongo_database, service="test")
+def own_settings(new_vhost: Callable[[], str], mongo_url: str) -> Settings:
+    """A broker and a database where nothing consumes but what the test starts."""
+    return _settings(new_vhost(), mongo_url, f"reporting_{secrets.token_hex(6)}")
 
 
 @pytest.fixture
-async def reporting(settings: Settings, handled: Handled) -> AsyncIterator[Reporting]:
+def database(settings: Settings) -> Iterator[mongo.Database]:
+    opened = mongo.connect(settings.mongo_url, settings.mongo_database, service="test")
+    yield opened
+    opened.client.close()
+
+
+@pytest.fixture(scope="module")
+async def module_reporting(settings: Settings, handled: Handled) -> AsyncIterator[Reporting]:
     async with running(settings) as replica:
         yield replica
 
 
 @pytest.fixture
-def replica(settings: Settings, handled: Handled) -> Callable[[], AbstractAsyncContextManager[Reporting]]:
+async def reporting(module_reporting: Reporting, database: mongo.Database) -> Reporting:
+    """The module's replica (starting one takes seconds) with nothing in its collections."""
+    for name in ("student_views", "unit_views", "climate_views"):
+        await database[name].delete_many({})
+    return module_reporting
+
+
+@pytest.fixture
+def replica(settings: Settings) -> Callable[[], AbstractAsyncContextManager[Reporting]]:
     """Starts one more replica on the same broker and database."""
     return lambda: running(settings)
 
@@ -125,8 +140,8 @@ class Handled:
     count: int = 0
 
 
-@pytest.fixture
-def handled(monkeypatch: pytest.MonkeyPatch) -> Handled:
+@pytest.fixture(scope="module")
+def handled() -> Iterator[Handled]:
     """Counts at the two places where an effect is complete."""
     seen = Handled()
     process, keep = StudentWriter.process, ClimateStore.keep
@@ -140,16 +155,24 @@ def handled(monkeypatch: pytest.MonkeyPatch) -> Handled:
         await keep(self, event)
         seen.count += 1
 
-    monkeypatch.setattr(StudentWriter, "process", counted_process)
-    monkeypatch.setattr(ClimateStore, "keep", counted_keep)
-    return seen
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StudentWriter, "process", counted_process)
+        patch.setattr(ClimateStore, "keep", counted_keep)
+        yield seen
+
+
+@asynccontextmanager
+async def open_channel(settings: Settings) -> AsyncIterator[AbstractChannel]:
+    """A channel on a broker, with everything declared."""
+    async with await aio_pika.connect(settings.amqp_url) as connection, connection.channel() as opened:
+        await topology.declare(opened, settings.shards)
+        yield opened
 
 
 @pytest.fixture
 async def channel(settings: Settings) -> AsyncIterator[AbstractChannel]:
-    """A channel on the test's broker, with everything declared."""
+    """A channel on the module's broker."""
     async with await aio_pika.connect(settings.amqp_url) as connection, connection.channel() as opened:
-        await topology.declare(opened, settings.shards)
         yield opened
 
 

@@ -17,11 +17,13 @@ from services.reporting.store import StudentStore, UnitStore
 from shared import mongo
 from shared.events import AnyEvent, Level
 from shared.messaging import topology
-from tests.integration.reporting.conftest import Publish, Reporting, eventually
+from tests.integration.reporting.conftest import Publish, Reporting, eventually, open_channel, running
 from tests.unit.reporting.builders import FRIDAY, absence, climate, enrolment, pseudonym, risk
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel
+
+    from shared.settings import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -178,18 +180,16 @@ async def test_what_does_not_belong_on_the_queue_is_parked(reporting: Reporting,
     assert await eventually(parked, "two messages are parked") == 2
 
 
-async def test_what_was_not_handled_when_a_replica_stopped_is_handled_by_the_next(
-    replica: Callable[[], AbstractAsyncContextManager[Reporting]], channel: AbstractChannel
-) -> None:
-    risks = await channel.get_exchange(topology.RISK)
-    async with replica():
-        for n in range(300):
-            message = aio_pika.Message(risk(f"s{n}", unit="A").encode(), delivery_mode=2)
-            await risks.publish(message, topology.SCORED_KEY)
-    async with replica() as second:
+async def test_what_was_not_handled_when_a_replica_stopped_is_handled_by_the_next(own_settings: Settings) -> None:
+    async with open_channel(own_settings) as channel:
+        risks = await channel.get_exchange(topology.RISK)
+        async with running(own_settings):
+            for n in range(300):
+                await risks.publish(aio_pika.Message(risk(f"s{n}").encode(), delivery_mode=2), topology.SCORED_KEY)
+        async with running(own_settings) as second:
 
-        async def all_counted() -> bool | None:
-            units = await second.settled_units()
-            return True if [unit["active"] for unit in units] == [300] else None
+            async def all_counted() -> bool | None:
+                units = await second.settled_units()
+                return True if [unit["active"] for unit in units] == [300] else None
 
-        await eventually(all_counted, "300 students are counted")
+            await eventually(all_counted, "300 students are counted")

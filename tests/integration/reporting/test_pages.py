@@ -69,7 +69,8 @@ async def test_a_unit_that_forgets_to_register_is_called_out_of_date_in_words(
     await reporting.settled_units()
     rows = {unit: row for row in (await reporting.page("/")).split("<tr>") for unit in "ABC" if f">{unit}</a>" in row}
     assert "Inaktuell" not in rows["A"]
-    assert "2026-10-19, 24\u00a0vardagar efter" in rows["B"]
+    assert "2026-10-19" in rows["B"]
+    assert "24\u00a0vardagar efter" in rows["B"]
     assert "Inaktuell" in rows["B"]
     assert "aldrig" in rows["C"]
     assert "Inaktuell" in rows["C"]

@@ -99,11 +99,10 @@ def test_duration(minutes: int, expected: str) -> None:
     assert plain(words.duration(minutes)) == expected
 
 
-def test_freshness_is_told_in_words() -> None:
-    assert plain(words.freshness_text(FRIDAY, 0, "sv")) == "2026-11-20"
-    assert plain(words.freshness_text(FRIDAY, 1, "sv")) == "2026-11-20, 1 vardag efter"
-    assert plain(words.freshness_text(FRIDAY, 3, "en")) == "2026-11-20, 3 weekdays behind"
-    assert words.freshness_text(None, None, "sv") == "aldrig"
+def test_a_lag_is_told_in_words() -> None:
+    assert plain(words.behind(1, "sv")) == "1 vardag efter"
+    assert plain(words.behind(3, "sv")) == "3 vardagar efter"
+    assert plain(words.behind(3, "en")) == "3 weekdays behind"
 
 
 def test_the_newest_register_is_measured_against_today() -> None:
