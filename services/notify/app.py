@@ -26,7 +26,7 @@ from shared.settings import Settings
 
 NAME = "notify"
 TOKEN_LENGTH = 16
-PREFETCH = 50
+PREFETCH = 200
 
 
 def now() -> datetime:

@@ -155,7 +155,7 @@ class Delivery:
             lambda: self._alerts.change(alert, {**fields, "state": state.value}),
             service=SERVICE,
         )
-        if written is None:
+        if not written:
             logger.warning("an alert was changed by another replica", extra={"alert": alert.id})
         elif first_time:
             metrics.ALERTS.labels(state.value).inc()

@@ -1,4 +1,4 @@
-"""Who works on whose alerts when: a few workers, woken by events at once and by a sweep for what was left behind."""
+"""Who works on whose alerts when: a number of workers, woken by events at once and by a sweep for what was left behind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Self
 
 from shared.errors import Outage
 
-WORKERS = 4
+WORKERS = 32
 QUEUE_LIMIT = 10_000
 SWEEP_SECONDS = 2.0
 SWEEP_LIMIT = 500

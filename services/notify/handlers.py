@@ -33,14 +33,14 @@ def people_handler(
         match event:
             case StaffChangedEvent():
                 await people.keep_staff(event)
-                await alerts.wake_for(event.authority, event.subject, event.data.scope, clock())
-                dispatcher.sweep_soon()
+                found = await alerts.wake_for(event.authority, event.subject, event.data.scope, clock())
             case EnrolmentChangedEvent():
                 await people.keep_enrolment(event)
-                if await alerts.wake_student(event.subject, clock()):
-                    dispatcher.wake(event.subject)
+                found = await alerts.wake_student(event.subject, clock())
             case _:
                 assert_never(event)
+        if found:
+            dispatcher.sweep_soon()
 
     async def handle(event: PeopleEvent) -> None:
         await through_outages(lambda: keep(event), service=SERVICE)

@@ -88,14 +88,14 @@ class SmtpMailer:
 
     async def send(self, mail: Mail) -> None:
         """See `Mailer`."""
-        async with self._free:
-            try:
-                async with asyncio.timeout(WHOLE_SECONDS):
-                    await self._send(mail)
-            except (aiosmtplib.SMTPException, OSError) as error:
-                if _for_ever(error):
-                    raise Refused(_answer(error)) from error
-                raise Outage(f"the mail system: {_answer(error)}") from error
+        try:
+            # The wait for a connection counts too: the caller's lease does not stop meanwhile.
+            async with asyncio.timeout(WHOLE_SECONDS), self._free:
+                await self._send(mail)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            if _for_ever(error):
+                raise Refused(_answer(error)) from error
+            raise Outage(f"the mail system: {_answer(error)}") from error
 
     async def _send(self, mail: Mail) -> None:
         client = await self._connection()

@@ -14,8 +14,8 @@ import orjson
 
 from services.notify.places import Place, merged
 from services.notify.recipients import StaffMember
+from services.notify.together import Together
 from shared import metrics
-from shared.errors import Stale
 from shared.events import (
     EnrolmentChanged,
     EnrolmentChangedEvent,
@@ -23,10 +23,14 @@ from shared.events import (
     StaffRole,
     content_digest,
 )
-from shared.mongo import ASCENDING, DuplicateKeyError, IndexModel, ensure_indexes, outages
+from shared.mongo import ASCENDING, DuplicateKeyError, IndexModel, UpdateOne, bulk_write, ensure_indexes, outages
 
 if TYPE_CHECKING:
     from shared.mongo import Database
+
+_Document = dict[str, Any]
+_Responsible = tuple[str, str | None, str | None]  # authority, coach, school unit
+_Statement = tuple[str, EnrolmentChanged]
 
 FALLBACK_ROLES = [StaffRole.COORDINATOR.value, StaffRole.PRINCIPAL.value]
 
@@ -40,10 +44,13 @@ class People:
     def __init__(self, database: Database) -> None:
         self._staff = database["staff"]
         self._students = database["notify_students"]
+        self._responsible = Together(self._find_responsible)
+        self._merge = Together(self._merge_enrolments)
+        self._known = Together(self._find_enrolments)
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        await ensure_indexes(self._staff, [IndexModel([("authority", ASCENDING), ("scope", ASCENDING)])])
+        await ensure_indexes(self._staff, [IndexModel([("scope", ASCENDING)])])
 
     async def keep_staff(self, event: StaffChangedEvent) -> bool:
         """Keeps the statement unless one as new is there; says whether it did."""
@@ -63,49 +70,61 @@ class People:
 
     async def staff_for(self, authority: str, place: Place) -> list[StaffMember]:
         """Everybody who may come into question for a student: the coach, and who answers for the unit."""
-        found: dict[str, StaffMember] = {}
+        return await self._responsible((authority, place.coach, place.school_unit))
+
+    async def _find_responsible(self, asks: list[_Responsible]) -> list[list[StaffMember]]:
+        coaches = sorted({_staff_key(authority, coach) for authority, coach, _ in asks if coach is not None})
+        units = sorted({unit for _, _, unit in asks if unit is not None})
         with outages():
-            if place.coach is not None:
-                coach = await self._staff.find_one({"_id": _staff_key(authority, place.coach)})
-                if coach is not None:
-                    found[place.coach] = _member(coach)
-            if place.school_unit is not None:
-                query = {"authority": authority, "scope": place.school_unit, "roles": {"$in": FALLBACK_ROLES}}
-                async for document in self._staff.find(query):
-                    found[document["staff"]] = _member(document)
-        return list(found.values())
+            found = [document async for document in self._staff.find({"_id": {"$in": coaches}})]
+            query = {"scope": {"$in": units}, "roles": {"$in": FALLBACK_ROLES}}
+            found += [document async for document in self._staff.find(query)]
+        members = {document["_id"]: (document["authority"], _member(document)) for document in found}
+        return [
+            [
+                member
+                for owner, member in members.values()
+                if owner == authority and (member.staff == coach or unit in member.scope)
+            ]
+            for authority, coach, unit in asks
+        ]
 
     async def keep_enrolment(self, event: EnrolmentChangedEvent) -> bool:
         """Keeps the statement unless one as new is there; says whether it did."""
         while True:
-            try:
-                return await self._merge_enrolment(event)
-            except Stale:
-                metrics.CONFLICTS.labels("notify").inc()
+            kept = await self._merge((event.subject, event.data))
+            if kept is not None:
+                return kept
+            metrics.CONFLICTS.labels("notify").inc()
 
-    async def _merge_enrolment(self, event: EnrolmentChangedEvent) -> bool:
-        with outages():
-            document = await self._students.find_one({"_id": event.subject})
-        enrolments = merged(_enrolments(document), event.data)
-        if enrolments is None:
-            return False
-        rev = document["rev"] if document else 0
-        fields = {"rev": rev + 1, "enrolments": [fact.model_dump(mode="json") for fact in enrolments]}
-        with outages():
-            try:
-                written = await self._students.update_one(
-                    {"_id": event.subject, "rev": rev}, {"$set": fields}, upsert=document is None
-                )
-            except DuplicateKeyError as error:
-                raise Stale("the student's enrolments") from error
-        if not written.modified_count and written.upserted_id is None:
-            raise Stale("the student's enrolments")
-        return True
+    async def _merge_enrolments(self, asks: list[_Statement]) -> list[bool | None]:
+        """For each statement whether it was news; nothing where another replica was faster."""
+        documents = await self._documents([student for student, _ in asks])
+        states = {student: _enrolments(document) for student, document in documents.items()}
+        news: list[bool] = []
+        for student, fact in asks:
+            state = merged(states[student], fact)
+            news.append(state is not None)
+            states[student] = states[student] if state is None else state
+        changed = sorted({student for (student, _), new in zip(asks, news, strict=True) if new})
+        operations = [_enrolments_write(student, documents[student], states[student]) for student in changed]
+        outcome = await bulk_write(self._students, operations)
+        lost = {changed[position] for position in outcome.duplicates}
+        return [None if student in lost else new for (student, _), new in zip(asks, news, strict=True)]
 
     async def enrolments(self, student: str) -> list[EnrolmentChanged]:
         """All that is known of a student's enrolments, retracted ones too."""
+        return await self._known(student)
+
+    async def _find_enrolments(self, students: list[str]) -> list[list[EnrolmentChanged]]:
+        documents = await self._documents(students)
+        return [_enrolments(documents[student]) for student in students]
+
+    async def _documents(self, students: list[str]) -> dict[str, _Document]:
         with outages():
-            return _enrolments(await self._students.find_one({"_id": student}))
+            found = self._students.find({"_id": {"$in": sorted(set(students))}})
+            documents = {document["_id"]: document async for document in found}
+        return {student: documents.get(student, {"rev": 0, "enrolments": []}) for student in students}
 
 
 def _staff_key(authority: str, staff: str) -> str:
@@ -125,6 +144,11 @@ def _member(document: dict[str, Any]) -> StaffMember:
     )
 
 
-def _enrolments(document: dict[str, Any] | None) -> list[EnrolmentChanged]:
-    facts = document["enrolments"] if document else []
-    return [EnrolmentChanged.model_validate_json(orjson.dumps(fact)) for fact in facts]
+def _enrolments(document: _Document) -> list[EnrolmentChanged]:
+    return [EnrolmentChanged.model_validate_json(orjson.dumps(fact)) for fact in document["enrolments"]]
+
+
+def _enrolments_write(student: str, read: _Document, state: list[EnrolmentChanged]) -> UpdateOne:
+    """Guarded by the `rev` that was read: against a newer document the upsert meets the key, which says that it lost."""
+    fields = {"rev": read["rev"] + 1, "enrolments": [fact.model_dump(mode="json") for fact in state]}
+    return UpdateOne({"_id": student, "rev": read["rev"]}, {"$set": fields}, upsert=True)
