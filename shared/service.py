@@ -74,6 +74,7 @@ def build_app(running: Running, start: Start, *, title: str, description: str) -
             running.database.client.close()
 
     app = FastAPI(title=title, description=description, version="1", lifespan=lifespan)
+    app.state.running = running
     app.include_router(operations_router(running.health))
     return app
 

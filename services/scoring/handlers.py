@@ -20,13 +20,14 @@ from shared.events import (
     content_digest,
 )
 
-Handler = Callable[[AnyEvent], Awaitable[None]]
+StudentEvent = AttendanceRecordedEvent | GradeRecordedEvent | EnrolmentChangedEvent
+Handler = Callable[[StudentEvent], Awaitable[None]]
 
 
 def handler(submit: Callable[[Incoming], Awaitable[None]], zone: ZoneInfo) -> Handler:
     """A queue's handler: decode, then wait until the batch that it joins is written and told."""
 
-    async def on_event(event: AnyEvent) -> None:
+    async def on_event(event: StudentEvent) -> None:
         await submit(incoming(event, zone))
 
     return on_event
