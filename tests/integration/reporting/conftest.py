@@ -146,7 +146,7 @@ def handled() -> Iterator[Handled]:
     seen = Handled()
     process, keep = StudentWriter.process, ClimateStore.keep
 
-    async def counted_process(self: StudentWriter, events: list[Any]) -> list[None]:
+    async def counted_process(self: StudentWriter, events: list[Any]) -> list[Exception | None]:
         outcomes = await process(self, events)
         seen.count += len(events)
         return outcomes

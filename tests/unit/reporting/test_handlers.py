@@ -21,12 +21,16 @@ A, B = UnitKey(AUTHORITY, "A"), UnitKey(AUTHORITY, "B")
 
 
 class StudentsInMemory(StudentStore):
-    """Obeys the contract of the store. `outages_after_writing`: how often the answer to a write is lost."""
+    """Obeys the contract of the store. `outages_after_writing`: how often the answer to a write is lost.
+
+    `refused`: a student whose document the database does not take.
+    """
 
     def __init__(self) -> None:
         self.stored: dict[str, Stored] = {}
         self.writes = 0
         self.outages_after_writing = 0
+        self.refused = ""
         self.faster: list[StudentEvent] = []
 
     async def read(self, pseudonyms: Iterable[str]) -> dict[str, Stored]:
@@ -39,6 +43,8 @@ class StudentsInMemory(StudentStore):
         return found
 
     async def write(self, changed: Mapping[str, Stored]) -> set[str]:
+        if self.refused in changed:
+            raise ValueError("a document that the database refuses")
         self.writes += len(changed)
         lost = set()
         for name, item in changed.items():
@@ -115,3 +121,10 @@ async def test_a_lost_race_is_merged_again_and_loses_neither_side(
     assert view.risk is not None
     assert view.risk.revision == 3
     assert students.writes == 3
+
+
+async def test_an_event_that_cannot_be_stored_fails_alone(students: StudentsInMemory, units: MarksInMemory) -> None:
+    students.refused = pseudonym("bad")
+    outcomes = await StudentWriter(students, units).process([risk("s"), risk("bad"), risk("t")])
+    assert [type(outcome) for outcome in outcomes] == [type(None), ValueError, type(None)]
+    assert students.stored.keys() == {pseudonym("s"), pseudonym("t")}
