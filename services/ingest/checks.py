@@ -124,6 +124,7 @@ def _wrong_dates(event: DoorEvent, now: datetime, zone: tzinfo) -> list[FieldErr
         case AttendanceRecorded(starts_at=starts_at):
             if not now - FACTS_BACK <= starts_at <= now + AHEAD:
                 return [_outside("starts_at", starts_at.isoformat(), today - FACTS_BACK, today + AHEAD)]
+            return []
         case GradeRecorded(recorded_on=day):
             return _unless_within("recorded_on", day, today - FACTS_BACK, today + AHEAD)
         case EnrolmentChanged(starts_on=day):
@@ -131,8 +132,7 @@ def _wrong_dates(event: DoorEvent, now: datetime, zone: tzinfo) -> list[FieldErr
         case ClimateReported(period=period):
             return _wrong_week(period, today)
         case _:
-            pass
-    return []
+            return []
 
 
 def _wrong_week(period: str, today: date) -> list[FieldError]:
