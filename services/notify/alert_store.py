@@ -103,6 +103,11 @@ class Alerts:
             return None
         return replace(alert, state=AlertState.SENDING, due_at=until, rev=alert.rev + 1)
 
+    async def renew(self, alert: Alert, now: datetime) -> None:
+        """Prolongs the lease, unless it has been lost."""
+        with outages():
+            await self._alerts.update_one({"_id": alert.id, "rev": alert.rev}, {"$set": {"due_at": now + LEASE}})
+
     async def change(self, alert: Alert, fields: dict[str, Any]) -> bool:
         """Writes fields of an alert (`None` removes one) unless somebody has changed it since it was read; says which."""
         return await self._change((alert, fields))

@@ -21,8 +21,11 @@ from enum import StrEnum
 from services.notify.recipients import Address
 from shared.events import RiskLevelChanged
 
-LEASE = timedelta(seconds=120)
-"""Longer than the longest attempt (name 10 s, then mail 60 s), so that no living holder loses it."""
+LEASE = timedelta(seconds=20)
+"""How long an alert stays untouched after its holder has died."""
+
+RENEWAL = timedelta(seconds=6)
+"""How often a living holder prolongs its lease; two renewals may fail before it is lost."""
 
 GRACE = timedelta(seconds=10)
 """How long an alert waits for an unknown coach before a coordinator or principal is told instead."""

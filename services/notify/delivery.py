@@ -10,15 +10,18 @@ An outage (mail system, ingest) is nobody's fault: the alert stays due and is tr
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from services.notify import alert_store
 from services.notify.alert_store import Alerts
-from services.notify.alerts import GRACE, Alert, AlertState, Refusal, look_after, retry_after
+from services.notify.alerts import GRACE, RENEWAL, Alert, AlertState, Refusal, look_after, retry_after
 from services.notify.letter import Name, write
 from services.notify.mail import Composer, UnusableAddress
 from services.notify.names import Names, Protected
@@ -64,14 +67,8 @@ class Delivery:
             Outage: the database is away. What is stored stays due.
         """
         while (alert := await self._claim_next(student)) is not None:
-            try:
-                await self._attempt(alert)
-            except Outage as outage:
-                logger.warning("an alert waits for an outage to end", extra={"outage": str(outage), "alert": alert.id})
-                await self._postpone(alert, str(outage))
-            except Exception as error:
-                await self._postpone(alert, type(error).__name__)
-                raise
+            async with self._held(alert):
+                await self._attempt_or_postpone(alert)
 
     async def _claim_next(self, student: str) -> Alert | None:
         """The oldest change that is due. One being mailed, or waiting out an outage, holds back those behind it."""
@@ -85,6 +82,33 @@ class Delivery:
             if alert.state is AlertState.SENDING:
                 return None
         return None
+
+    @asynccontextmanager
+    async def _held(self, alert: Alert) -> AsyncIterator[None]:
+        """Keeps the lease for as long as it takes, be the mail system ever so slow."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(RENEWAL.total_seconds())
+                await through_outages(lambda: self._alerts.renew(alert, self._clock()), service=SERVICE)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+
+    async def _attempt_or_postpone(self, alert: Alert) -> None:
+        try:
+            await self._attempt(alert)
+        except Outage as outage:
+            logger.warning("an alert waits for an outage to end", extra={"outage": str(outage), "alert": alert.id})
+            await self._postpone(alert, str(outage))
+        except Exception as error:
+            await self._postpone(alert, type(error).__name__)
+            raise
 
     async def _attempt(self, alert: Alert) -> None:
         if await self._alerts.newer_mailed(alert.student, alert.change.n):

@@ -10,6 +10,7 @@ import aio_pika
 import pytest
 from pydantic import SecretStr
 
+from services.notify import alert_store, delivery
 from services.notify.alert_store import Alerts
 from services.notify.app import build
 from services.notify.smtp import smtp_server
@@ -181,6 +182,18 @@ async def test_an_older_change_that_arrives_late_is_superseded(stage: Stage) -> 
     assert stage.sink.ids() == [f"{who}:2", f"{who}:3"]
 
 
+async def test_an_older_change_is_superseded_also_when_the_newer_one_still_waits(stage: Stage) -> None:
+    who = student()
+    async with stage.running() as client:
+        await stage.publish(enrolled(who), level_changed(who, 2))
+        await reaches(client, f"{who}:2", "pending")
+        await stage.publish(level_changed(who, 1))
+        await reaches(client, f"{who}:1", "superseded")
+        await stage.publish(staff_changed())
+        await reaches(client, f"{who}:2", "sent")
+    assert stage.sink.ids() == [f"{who}:2"]
+
+
 async def test_changes_that_waited_together_leave_in_their_order(stage: Stage) -> None:
     who = student()
     stage.sink.stop()
@@ -278,6 +291,17 @@ async def test_a_mail_repeated_after_a_crash_bears_the_same_message_id(stage: St
         await reaches(client, f"{who}:1", "sent")
     first, second = stage.sink.mails
     assert first["Message-ID"] == second["Message-ID"] == f"<{who}.1@skola.example>"
+
+
+async def test_a_slow_mail_system_does_not_cost_the_lease(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_store, "LEASE", timedelta(seconds=2))
+    monkeypatch.setattr(delivery, "RENEWAL", timedelta(seconds=0.5))
+    who = student()
+    stage.sink.seconds = 7.0  # three leases and a sweep
+    async with stage.running() as client, stage.running():
+        await stage.publish(staff_changed(), enrolled(who), level_changed(who))
+        await reaches(client, f"{who}:1", "sent")
+    assert stage.sink.ids() == [f"{who}:1"]
 
 
 async def test_a_living_holder_of_a_lease_is_not_disturbed(stage: Stage) -> None:
