@@ -73,7 +73,7 @@ def build_app(running: Running, start: Start, *, title: str, description: str) -
             await stack.aclose()
             running.database.client.close()
 
-    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan)
+    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.running = running
     app.include_router(operations_router(running.health))
     return app

@@ -67,7 +67,7 @@ def addresses(ports: Ports, secrets: Secrets, folder: Path) -> Table:
     table = _two_columns()
     table.add_row("Views", f"{service['reporting']}/  user {VIEWER}, password {secrets.viewer_password}")
     table.add_row("Mails", f"{ports.url(ports.mail_pages)}/  and as files in {folder}/mail")
-    table.add_row("APIs", f"{service['ingest']}/docs  {service['reporting']}/docs")
+    table.add_row("APIs", f"{service['ingest']}/openapi.json  {service['reporting']}/openapi.json")
     table.add_row("Metrics", "  ".join(f"{url}/metrics" for url in service.values()))
     table.add_row("RabbitMQ", f"{ports.url(ports.broker.management)}/  user guest, password guest")
     table.add_row("Logs", f"{folder}/log")

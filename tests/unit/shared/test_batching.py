@@ -1,0 +1,80 @@
+"""Batches: what goes together, what each item hears, and what stopping does."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.messaging.batching import Batcher, Outcomes
+
+
+class Recorder:
+    """Keeps the batches; odd numbers below zero fail by themselves, and a gate can hold a batch up."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.begun = asyncio.Event()
+
+    async def process(self, items: list[int]) -> Outcomes:
+        self.batches.append(items)
+        self.begun.set()
+        await self.gate.wait()
+        return [ValueError(str(item)) if item < 0 else None for item in items]
+
+
+async def test_items_that_come_together_go_together_up_to_the_limit() -> None:
+    recorder = Recorder()
+    async with Batcher(recorder.process, max_size=3, max_wait=0.05) as batcher:
+        await asyncio.gather(*(batcher.submit(n) for n in range(7)))
+    assert [len(batch) for batch in recorder.batches] == [3, 3, 1]
+    assert [item for batch in recorder.batches for item in batch] == list(range(7))
+
+
+async def test_what_arrives_during_a_batch_forms_the_next() -> None:
+    recorder = Recorder()
+    recorder.gate.clear()
+    async with Batcher(recorder.process, max_size=10, max_wait=0) as batcher:
+        first = asyncio.create_task(batcher.submit(1))
+        await recorder.begun.wait()
+        rest = [asyncio.create_task(batcher.submit(n)) for n in (2, 3)]
+        await asyncio.sleep(0)
+        recorder.gate.set()
+        await asyncio.gather(first, *rest)
+    assert recorder.batches == [[1], [2, 3]]
+
+
+async def test_an_item_hears_of_its_own_failure_only() -> None:
+    recorder = Recorder()
+    async with Batcher(recorder.process, max_size=3, max_wait=0.05) as batcher:
+        heard = await asyncio.gather(*(batcher.submit(n) for n in (1, -2, 3)), return_exceptions=True)
+    assert [type(each) for each in heard] == [type(None), ValueError, type(None)]
+
+
+async def test_a_batch_that_raises_tells_all_and_the_next_goes_on() -> None:
+    calls: list[int] = []
+
+    async def process(items: list[int]) -> Outcomes:
+        calls.append(len(items))
+        if len(calls) == 1:
+            raise RuntimeError("the first time")
+        return [None] * len(items)
+
+    async with Batcher(process, max_size=2, max_wait=0.01) as batcher:
+        heard = await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True)
+        assert [str(each) for each in heard] == ["the first time"] * 2
+        await batcher.submit(3)
+    assert calls == [2, 1]
+
+
+async def test_stopping_cancels_what_waits_so_that_it_is_not_acknowledged() -> None:
+    recorder = Recorder()
+    recorder.gate.clear()
+    async with Batcher(recorder.process, max_size=1, max_wait=0) as batcher:
+        waiting = [asyncio.create_task(batcher.submit(n)) for n in (1, 2)]
+        await recorder.begun.wait()
+    for task in waiting:
+        with pytest.raises(asyncio.CancelledError):
+            await task
