@@ -21,10 +21,13 @@ from services.notify.smtp import SmtpMailer, smtp_server
 from services.notify.store import People
 from services.notify.upkeep import upkeep
 from shared.messaging.broker import subscribe
-from shared.service import Running, build_app, connect
+from shared.service import Running, Start, build_app, connect
 from shared.settings import Settings
 
 NAME = "notify"
+DESCRIPTION = (
+    "Tells the right adult by e-mail when a student's level changes; shows operators what became of each alert."
+)
 TOKEN_LENGTH = 16
 PREFETCH = 200
 
@@ -55,17 +58,21 @@ def build(settings: Settings) -> FastAPI:
         clock=now,
     )
     dispatcher = Dispatcher(delivery.deliver, lambda limit: alerts.due_students(now(), limit))
-    subscribe(
-        running.broker,
-        "notify.events",
-        people_handler(people, alerts, dispatcher, now),
-        prefetch=PREFETCH,
-        title="notify.events",
-    )
-    subscribe(
-        running.broker, "notify.risk", risk_handler(alerts, dispatcher, now), prefetch=PREFETCH, title="notify.risk"
-    )
+    _subscribe(running, people, alerts, dispatcher)
+    start = _start(people, alerts, names, mailer, dispatcher)
+    app = build_app(running, start, title="Kvar notify", description=DESCRIPTION)
+    app.include_router(alerts_router(alerts, token))
+    return app
 
+
+def _subscribe(running: Running, people: People, alerts: Alerts, dispatcher: Dispatcher) -> None:
+    on_people = people_handler(people, alerts, dispatcher, now)
+    on_risk = risk_handler(alerts, dispatcher, now)
+    subscribe(running.broker, "notify.events", on_people, prefetch=PREFETCH, title="notify.events")
+    subscribe(running.broker, "notify.risk", on_risk, prefetch=PREFETCH, title="notify.risk")
+
+
+def _start(people: People, alerts: Alerts, names: IngestNames, mailer: SmtpMailer, dispatcher: Dispatcher) -> Start:
     @asynccontextmanager
     async def start(_: Running) -> AsyncIterator[None]:
         await people.prepare()
@@ -80,6 +87,4 @@ def build(settings: Settings) -> FastAPI:
                     await keeping_up
         await mailer.close_idle(every=True)
 
-    app = build_app(running, start, title="Kvar notify", description=__doc__ or "")
-    app.include_router(alerts_router(alerts, token))
-    return app
+    return start
