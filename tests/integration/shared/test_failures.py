@@ -1,0 +1,118 @@
+"""What becomes of a message whose handler fails, on the real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import aio_pika
+import pytest
+
+from shared.errors import Outage, Reject, Retry
+from shared.messaging import topology
+from shared.messaging.broker import attached, build_broker, confirmed_publish, declare_topology, subscribe
+from tests.builders import MONDAY, attendance, pseudonym
+
+pytestmark = pytest.mark.integration
+
+EVENT = attendance(pseudonym("åsa"), MONDAY)
+PATIENCE_SECONDS = 30.0
+
+
+class Handler:
+    """Raises what it is given, one after the other, then succeeds."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+        self.done = asyncio.Event()
+
+    async def __call__(self, _event: object) -> None:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        self.done.set()
+
+
+@asynccontextmanager
+async def consuming(url: str, handler: Handler) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
+    broker = build_broker(url, "scoring")
+    subscribe(broker, "scoring.s00", handler, prefetch=10, title="test")
+    await broker.connect()
+    await declare_topology(broker, 1)
+    await broker.start()
+    connection = await aio_pika.connect(url)
+    async with connection, connection.channel() as channel:
+        try:
+            assert await attached(broker) == []
+            publish = confirmed_publish(broker, topology.EVENTS)
+            await publish(EVENT.encode(), routing_key="s00.attendance.recorded", message_id=EVENT.id)
+            yield channel
+        finally:
+            await broker.stop()
+
+
+async def arrives(channel: aio_pika.abc.AbstractChannel, name: str) -> aio_pika.abc.AbstractIncomingMessage:
+    queue = await channel.get_queue(name)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if message := await queue.get(no_ack=True, fail=False):
+            return message
+        await asyncio.sleep(0.02)
+    pytest.fail(f"nothing arrived in {name} within {PATIENCE_SECONDS:.0f} s")
+
+
+async def test_a_rejected_message_is_parked_at_once(new_vhost: Callable[[], str]) -> None:
+    handler = Handler(Reject("no good"))
+    async with consuming(new_vhost(), handler) as channel:
+        message = await arrives(channel, "scoring.parking")
+    assert handler.calls == 1
+    assert message.body == EVENT.encode()
+    assert message.headers["x-kvar-error"] == "Reject: no good"
+    assert message.headers["x-kvar-routing-key"] == "s00.attendance.recorded"
+    assert "Traceback" in str(message.headers["x-kvar-traceback"])
+
+
+@pytest.mark.parametrize("error", [Retry("later"), KeyError("unforeseen")], ids=["retry", "unforeseen"])
+async def test_a_failed_message_comes_back_after_the_first_wait(new_vhost: Callable[[], str], error: Exception) -> None:
+    handler = Handler(error)
+    async with consuming(new_vhost(), handler):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await handler.done.wait()
+    assert handler.calls == 2
+
+
+async def test_an_outage_let_through_goes_back_to_the_queue(new_vhost: Callable[[], str]) -> None:
+    handler = Handler(Outage("away"), Outage("away"))
+    async with consuming(new_vhost(), handler):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await handler.done.wait()
+    assert handler.calls == 3
+
+
+async def test_after_the_last_step_of_the_ladder_it_is_parked(new_vhost: Callable[[], str]) -> None:
+    url = new_vhost()
+    handler = Handler(Retry("away"), Retry("still not"))
+    async with consuming(url, handler) as channel:
+        exchange = await channel.get_exchange(topology.EVENTS)
+        message = aio_pika.Message(
+            EVENT.encode(), headers={"x-kvar-attempt": len(topology.RETRY_STEPS)}, delivery_mode=2
+        )
+        await exchange.publish(message, "s00.attendance.recorded")
+        parked = await arrives(channel, "scoring.parking")
+    assert parked.headers["x-kvar-attempt"] == len(topology.RETRY_STEPS)
+
+
+async def test_publishing_where_nobody_listens_is_an_outage_not_silence(new_vhost: Callable[[], str]) -> None:
+    broker = build_broker(new_vhost(), "ingest")
+    await broker.connect()
+    await declare_topology(broker, 1)
+    try:
+        with pytest.raises(Outage):
+            await confirmed_publish(broker, topology.EVENTS)(
+                b"{}", routing_key="s07.attendance.recorded", message_id="1"
+            )
+    finally:
+        await broker.stop()
