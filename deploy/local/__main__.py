@@ -21,6 +21,7 @@ from deploy.demo.oulad_tables import NotOulad
 from deploy.demo.player import NotDrained
 from deploy.demo.school_calendar import TIME_ZONE, latest_whole_term
 from deploy.demo.simulator import AUTHORITY, DEFAULT_SEED, DEFAULT_STUDENTS, DEFAULT_UNITS, simulate
+from deploy.local.broker import FAST_COUNTS_SECONDS
 from deploy.local.demo import Demo
 from deploy.local.folder import FolderInUseError, locked
 from deploy.local.layout import DEFAULT_BASE_PORT, Ports, Secrets, load_or_make_secrets
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 VAR = CHECKOUT / "var"
 RUNS = ("demo", "up")
+WIDTH_OF_FILES = 120
 BAD_EVENTS = 3
 """The demo sends some events that ingest has to reject, to show that it does."""
 
@@ -56,12 +58,14 @@ def demo(
     students: Annotated[int, typer.Option(min=1, help="of the simulator")] = DEFAULT_STUDENTS,
 ) -> None:
     """Play a term through everything, with a fresh data folder, and show what comes out."""
-    console = Console()
+    console = _console()
     with _plain_errors(console), _run_folder("demo", console) as folder:
         played = _input(data, seed, students)
         _empty(folder)
         secrets = load_or_make_secrets(folder / "secrets.json", [played.source.authority])
-        stack = Stack(folder, Ports(port), secrets, _reporter(console), throw_away=True)
+        stack = Stack(
+            folder, Ports(port), secrets, _reporter(console), throw_away=True, counts_seconds=FAST_COUNTS_SECONDS
+        )
         with stack.running() as supervisor:
             problems = asyncio.run(Demo(stack, supervisor, played, console).run())
             if not once:
@@ -74,13 +78,19 @@ def demo(
 @cli.command()
 def up(port: Port = DEFAULT_BASE_PORT) -> None:
     """Start everything with the data of the last time, and keep it running."""
-    console = Console()
+    console = _console()
     with _plain_errors(console), _run_folder("up", console) as folder:
         secrets = load_or_make_secrets(folder / "secrets.json", sorted({AUTHORITY, OULAD_AUTHORITY}))
         with Stack(folder, Ports(port), secrets, _reporter(console)).running():
             _show_addresses(console, Ports(port), secrets, folder)
             console.print(f"Publishers' tokens and all secrets of this run: {_short(folder)}/secrets.json")
             _wait_for_ctrl_c(console)
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for the tables where the output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_OF_FILES)
 
 
 def _input(data: Path | None, seed: int, students: int) -> Input:

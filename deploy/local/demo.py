@@ -98,7 +98,7 @@ class Demo:
                     ingest_url=self.stack.ports.url(self.stack.ports.service("ingest")),
                     token=self.stack.secrets.publishers[self.played.source.authority],
                     on_progress=advance,
-                    drained=Drain(counts).is_done,
+                    drained=Drain(counts, 1.5 * self.stack.counts_seconds).is_done,
                 )
         except NotDrained as error:
             left = await counts.read()

@@ -10,8 +10,6 @@ from urllib.parse import quote
 
 import httpx
 
-from deploy.local.broker import COUNTS_SECONDS
-
 _COUNT = re.compile(
     r"^rabbitmq_detailed_queue_messages_(?P<state>ready|unacked)\{(?P<labels>[^}]*)\} (?P<count>\S+)$", re.MULTILINE
 )
@@ -20,7 +18,7 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 @dataclass(slots=True)
 class Counts:
-    """Messages of one queue: waiting, and delivered but not acknowledged. At most `COUNTS_SECONDS` old."""
+    """Messages of one queue: waiting, and delivered but not acknowledged. A moment old: see `broker_programs`."""
 
     ready: int = 0
     unacknowledged: int = 0
@@ -83,10 +81,10 @@ class Drain:
     """Whether all work is done: no message waits or is being worked on in any queue but the parking ones.
 
     Counts are a moment old, so one look is not enough: nothing may have been there for `quiet_seconds`, at the first look and
-    at the last.
+    at the last. `quiet_seconds` must be longer than counts may be old.
     """
 
-    def __init__(self, counts: QueueCounts, quiet_seconds: float = COUNTS_SECONDS + 0.1) -> None:
+    def __init__(self, counts: QueueCounts, quiet_seconds: float) -> None:
         self._counts = counts
         self._quiet_seconds = quiet_seconds
         self._empty_since: float | None = None

@@ -27,7 +27,7 @@ LEVELS = tuple(Level)
 def alerts_shown(alerts: Sequence[Mail]) -> list[Panel]:
     """The first alerts, as the coach reads them."""
     return [
-        Panel(Text(mail.text), title=Text(f"To {mail.recipient}: {mail.subject}"), title_align="left")
+        Panel(Text(f"To: {mail.recipient}\nSubject: {mail.subject}\n\n{mail.text}"), title="Alert", title_align="left")
         for mail in alerts[:ALERTS_SHOWN]
     ]
 
@@ -35,7 +35,7 @@ def alerts_shown(alerts: Sequence[Mail]) -> list[Panel]:
 def units_table(units: Sequence[Mapping[str, Any]]) -> Table:
     """Active students by level in each school unit, as reporting answers."""
     table = Table(title="Students by level of prevention", title_justify="left")
-    table.add_column("School unit")
+    table.add_column("School unit", no_wrap=True)
     for heading in ("active", *LEVELS, "without data", "left"):
         table.add_column(heading, justify="right")
     for unit in units:
@@ -50,7 +50,10 @@ def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, i
     table = _two_columns()
     answers = f"{result.accepted:,} accepted, {result.duplicate:,} repeated, {result.rejected:,} rejected"
     table.add_row("Events", f"{result.sent:,} sent in {result.seconds:.1f} s: {answers}")
-    table.add_row("Throughput", f"{result.sent / max(result.seconds, 0.001):,.0f} events/s, all the way through")
+    table.add_row(
+        "Throughput",
+        f"{result.sent / max(result.seconds, 0.001):,.0f} events/s, each day worked off before the next begins",
+    )
     latencies = sorted(mail.latency_seconds for mail in alerts if mail.latency_seconds is not None)
     if latencies:
         middle, slow = percentile(latencies, 50), percentile(latencies, 99)

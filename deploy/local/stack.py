@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from deploy.local import processes
-from deploy.local.broker import amqp_url, broker_programs
+from deploy.local.broker import COUNTS_SECONDS, amqp_url, broker_programs
 from deploy.local.database import database_program, mongo_url
 from deploy.local.layout import SERVICES, Ports, Secrets
 from deploy.local.ports import HOST, require_free
@@ -38,6 +38,7 @@ class Stack:
         report: Called with a sentence whenever something happens that a person wants to know.
         services: What runs on the servers; the four services unless a test says otherwise.
         throw_away: The data will not be used again, so that servers may be killed instead of asked to end.
+        counts_seconds: How old the broker's counts of messages may be.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Stack:
     report: Callable[[str], None]
     services: Sequence[Program] = ()
     throw_away: bool = False
+    counts_seconds: float = COUNTS_SECONDS
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Supervisor]:
@@ -68,7 +70,7 @@ class Stack:
 
     def _servers(self) -> list[Program]:
         return [
-            *broker_programs(self.folder / "broker", self.ports.broker),
+            *broker_programs(self.folder / "broker", self.ports.broker, counts_seconds=self.counts_seconds),
             database_program(self.folder / "database", self.ports.database),
             mail_sink_program(self.folder / "mail", self.ports),
         ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import aio_pika
 import pytest
 
+from deploy.local.broker import COUNTS_SECONDS
 from deploy.local.queues import Counts, Drain, QueueCounts
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ async def test_a_message_in_somebodys_hands_is_unfinished_work(
     broker_server: BrokerServer, module_amqp_url: str
 ) -> None:
     counts = QueueCounts(broker_server.metrics_url, vhost=module_amqp_url.rsplit("/", 1)[1])
-    drain = Drain(counts)
+    drain = Drain(counts, 2 * COUNTS_SECONDS)
 
     async def counted(expected: Counts) -> bool:
         return (await counts.read()).get("work") == expected
