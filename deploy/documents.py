@@ -65,7 +65,9 @@ def build(name: str) -> FastAPI:
 def asyncapi(name: str, app: FastAPI) -> dict[str, Any]:
     """The AsyncAPI 3.0 document of a service's broker."""
     running = app.state.running
-    document = AsyncAPI(running.broker, title=f"Kvar {name}", version="1", description=app.description, schema_version="3.0.0")
+    document = AsyncAPI(
+        running.broker, title=f"Kvar {name}", version="1", description=app.description, schema_version="3.0.0"
+    )
     parsed: dict[str, Any] = json.loads(document.to_specification().to_json())
     # FastStream keeps subscribers in a set; without an order of ours each run would write another file.
     parsed["channels"] = dict(sorted(parsed["channels"].items()))

@@ -10,7 +10,6 @@ any other user that the broker lets publish to `sis.events` may speak for every 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +22,6 @@ from shared.waiting import through_outages
 
 if TYPE_CHECKING:
     from faststream.rabbit.message import RabbitMessage
-
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +55,6 @@ class SisHandler:
         await self.batcher.submit(arrival)
 
     async def _process(self, arrivals: Sequence[Arrival]) -> Outcomes:
-        """Takes all together; if that meets a fault of ours, each by itself, so that it is one message's and not all's."""
-        try:
-            await self._receive(arrivals)
-        except Exception as error:
-            if len(arrivals) == 1:
-                return [error]
-            logger.exception("a batch failed; its messages are taken one by one")
-            return [outcome for arrival in arrivals for outcome in await self._process([arrival])]
-        return [None] * len(arrivals)
-
-    async def _receive(self, arrivals: Sequence[Arrival]) -> None:
         now = self._clock()
         await through_outages(lambda: self._intake.receive(arrivals, door=Door.AMQP, now=now), service="ingest")
+        return [None] * len(arrivals)

@@ -7,7 +7,6 @@ only when its effect is stored and the units it touches are marked for counting.
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -22,11 +21,9 @@ from shared.waiting import through_outages
 if TYPE_CHECKING:
     from services.reporting.climate import ClimateStore
     from services.reporting.views import StudentEvent
-    from shared.messaging.batching import Batcher
+    from shared.messaging.batching import Batcher, Outcomes
 
 SERVICE = "reporting"
-
-logger = logging.getLogger(__name__)
 
 
 class StudentWriter:
@@ -36,26 +33,13 @@ class StudentWriter:
         self._students = students
         self._units = units
 
-    async def process(self, events: list[StudentEvent]) -> list[Exception | None]:
-        """Stores a batch; waits in place while the database is away. Safe to repeat, in any order, on any replica.
-
-        One event that cannot be stored must not take the others down the retry ladder: then each is stored alone.
-        """
+    async def process(self, events: list[StudentEvent]) -> Outcomes:
+        """Stores a batch; waits in place while the database is away. Safe to repeat, in any order, on any replica."""
         metrics.BATCH_SIZE.labels(SERVICE).observe(len(events))
-        together = await self._outcome(events)
-        if together is None or len(events) == 1:
-            return [together] * len(events)
-        logger.warning("a batch failed, its events are stored one by one", extra={"error": type(together).__name__})
-        return [await self._outcome([event]) for event in events]
-
-    async def _outcome(self, events: list[StudentEvent]) -> Exception | None:
         # Outside of the attempt: what a first attempt moved out of a unit must be counted there after the second, too.
         touched: set[UnitKey] = set()
-        try:
-            await through_outages(lambda: self._store(events, touched), service=SERVICE)
-        except Exception as error:  # noqa: BLE001 - told to the message's handler, which raises it
-            return error
-        return None
+        await through_outages(lambda: self._store(events, touched), service=SERVICE)
+        return [None] * len(events)
 
     async def _store(self, events: list[StudentEvent], touched: set[UnitKey]) -> None:
         pending: dict[str, list[StudentEvent]] = defaultdict(list)

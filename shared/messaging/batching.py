@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 ItemT = TypeVar("ItemT")
+
+logger = logging.getLogger(__name__)
 
 Outcomes = Sequence[Exception | None]
 """One entry for each item of a batch, in order: what was wrong with it, or nothing."""
@@ -17,7 +20,8 @@ class Batcher(Generic[ItemT]):
     """Collects items and hands them over together: when `max_size` are there or the oldest has waited `max_wait` seconds.
 
     One batch is in work at a time; what arrives meanwhile forms the next. `submit` returns when the item's batch is done
-    and raises what the batch says of the item. How many may wait is bounded by the caller (a queue's prefetch).
+    and raises what the batch says of the item. A batch for which `process` raises is taken again in halves, down to the
+    single item, so `process` must be safe to repeat. How many may wait is bounded by the caller (a queue's prefetch).
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Batcher(Generic[ItemT]):
         """Waits until the item's batch is done.
 
         Raises:
-            Exception: what `process` said of this item, or raised for the whole batch.
+            Exception: what `process` said of this item, or raised for it alone.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
@@ -76,13 +80,11 @@ class Batcher(Generic[ItemT]):
 
     async def _hand_over(self, batch: list[tuple[ItemT, asyncio.Future[None]]]) -> None:
         try:
-            outcomes = await self._process([item for item, _ in batch])
+            outcomes = await self._outcomes([item for item, _ in batch])
         except asyncio.CancelledError:
             for _, done in batch:
                 done.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 - every waiting message must hear of it, and the worker must live on
-            outcomes = [error] * len(batch)
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             if done.done():
                 continue
@@ -90,3 +92,14 @@ class Batcher(Generic[ItemT]):
                 done.set_result(None)
             else:
                 done.set_exception(outcome)
+
+    async def _outcomes(self, items: list[ItemT]) -> Outcomes:
+        """What `process` says; when it raises, each half by itself, so that a fault finds the one item that brings it."""
+        try:
+            return await self._process(items)
+        except Exception as error:
+            if len(items) == 1:
+                return [error]
+            logger.exception("a batch failed; its halves are taken by themselves", extra={"items": len(items)})
+            middle = len(items) // 2
+            return [*await self._outcomes(items[:middle]), *await self._outcomes(items[middle:])]

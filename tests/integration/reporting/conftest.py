@@ -21,6 +21,7 @@ from services.reporting.handlers import StudentWriter
 from shared import mongo
 from shared.events import AnyEvent, RiskScoredEvent
 from shared.messaging import topology
+from shared.messaging.batching import Outcomes
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def handled() -> Iterator[Handled]:
     seen = Handled()
     process, keep = StudentWriter.process, ClimateStore.keep
 
-    async def counted_process(self: StudentWriter, events: list[Any]) -> list[Exception | None]:
+    async def counted_process(self: StudentWriter, events: list[Any]) -> Outcomes:
         outcomes = await process(self, events)
         seen.count += len(events)
         return outcomes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,10 @@ async def test_an_outage_is_waited_out() -> None:
 
 async def test_a_fault_of_ours_stays_with_one_message() -> None:
     core = Core()
-    outcomes = await handler(core)._process(arrivals("a", "poison", "b"))
+    under_test = handler(core)
+    async with under_test.batcher:
+        sent = [under_test.event_published(arrival) for arrival in arrivals("a", "poison", "b")]
+        outcomes = await asyncio.gather(*sent, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None), ZeroDivisionError, type(None)]
     assert core.taken == ["a", "b"]
 

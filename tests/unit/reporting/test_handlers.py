@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from services.reporting.store import NEW, Stored, StudentStore, UnitStore
 from services.reporting.views import UnitKey, merge
 from shared import waiting
 from shared.errors import Outage
+from shared.messaging.batching import Batcher
 from tests.unit.reporting.builders import AUTHORITY, enrolment, pseudonym, risk
 
 if TYPE_CHECKING:
@@ -125,6 +127,8 @@ async def test_a_lost_race_is_merged_again_and_loses_neither_side(
 
 async def test_an_event_that_cannot_be_stored_fails_alone(students: StudentsInMemory, units: MarksInMemory) -> None:
     students.refused = pseudonym("bad")
-    outcomes = await StudentWriter(students, units).process([risk("s"), risk("bad"), risk("t")])
+    async with Batcher(StudentWriter(students, units).process, max_size=3, max_wait=0.05) as batcher:
+        sent = [batcher.submit(risk(name)) for name in ("s", "bad", "t")]
+        outcomes = await asyncio.gather(*sent, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None), ValueError, type(None)]
     assert students.stored.keys() == {pseudonym("s"), pseudonym("t")}

@@ -53,20 +53,21 @@ async def test_an_item_hears_of_its_own_failure_only() -> None:
     assert [type(each) for each in heard] == [type(None), ValueError, type(None)]
 
 
-async def test_a_batch_that_raises_tells_all_and_the_next_goes_on() -> None:
-    calls: list[int] = []
+async def test_one_poisoned_item_fails_alone_and_the_next_batch_goes_on() -> None:
+    handled: list[int] = []
 
     async def process(items: list[int]) -> Outcomes:
-        calls.append(len(items))
-        if len(calls) == 1:
-            raise RuntimeError("the first time")
+        if 3 in items:
+            raise RuntimeError("cannot take 3")
+        handled.extend(items)
         return [None] * len(items)
 
-    async with Batcher(process, max_size=2, max_wait=0.01) as batcher:
-        heard = await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True)
-        assert [str(each) for each in heard] == ["the first time"] * 2
-        await batcher.submit(3)
-    assert calls == [2, 1]
+    async with Batcher(process, max_size=8, max_wait=0.05) as batcher:
+        heard = await asyncio.gather(*(batcher.submit(n) for n in range(8)), return_exceptions=True)
+        await batcher.submit(9)
+    assert [n for n, each in enumerate(heard) if each is not None] == [3]
+    assert str(heard[3]) == "cannot take 3"
+    assert sorted(handled) == [0, 1, 2, 4, 5, 6, 7, 9]
 
 
 async def test_stopping_cancels_what_waits_so_that_it_is_not_acknowledged() -> None:
