@@ -80,6 +80,7 @@ def up(port: Port = DEFAULT_BASE_PORT) -> None:
     """Start everything with the data of the last time, and keep it running."""
     console = _console()
     with _plain_errors(console), _run_folder("up", console) as folder:
+        shutil.rmtree(folder / "log", ignore_errors=True)
         secrets = load_or_make_secrets(folder / "secrets.json", sorted({AUTHORITY, OULAD_AUTHORITY}))
         with Stack(folder, Ports(port), secrets, _reporter(console)).running():
             _show_addresses(console, Ports(port), secrets, folder)
@@ -156,9 +157,12 @@ def _short(folder: Path) -> Path:
 
 
 def _wait_for_ctrl_c(console: Console) -> None:
+    """The regular end: what follows is ended in order, and the exit status is 0."""
     console.print("Running until Ctrl-C.")
-    while True:
-        signal.pause()
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            signal.pause()
+    console.print("Ending what was started here ...")
 
 
 if __name__ == "__main__":

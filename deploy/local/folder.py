@@ -31,7 +31,7 @@ def locked(folder: Path) -> Iterator[list[str]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.seek(0)
-            raise FolderInUseError(f"process {lock.read().strip() or 'unknown'} runs there already") from error
+            raise FolderInUseError(f"process {lock.read().strip() or 'unknown'}") from error
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
