@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,12 +20,11 @@ from shared import mongo
 from shared.errors import Outage
 from shared.messaging.broker import attached, build_broker, declare_topology
 from shared.observability import Health, configure_logging, operations_router
+from shared.settings import Settings, SettingsError, load_settings
 from shared.waiting import through_outages
 
 if TYPE_CHECKING:
     from faststream.rabbit import RabbitBroker
-
-    from shared.settings import Settings
 
 GC_THRESHOLDS = (50_000, 20, 50)
 """Young collections every 700 objects cost a tenth of the throughput of a service that makes thousands a batch."""
@@ -130,8 +130,16 @@ async def _broker_check(running: Running) -> str | None:
     return f"no consumer on {', '.join(missing)}" if missing else None
 
 
-def serve(app: FastAPI, name: str, settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT, then stops consuming, finishes what is in work, and closes."""
+def run(name: str, build: Callable[[Settings], FastAPI]) -> None:
+    """Reads the settings, builds the service and runs it until SIGTERM or SIGINT; then it stops consuming, finishes what is in
+    work, and closes. Exit status 2, with the variable named on standard error, when the settings cannot be used.
+    """
+    try:
+        settings = load_settings()
+        app = build(settings)
+    except SettingsError as error:
+        sys.stderr.write(f"Wrong settings: {error}\n")
+        raise SystemExit(2) from error
     configure_logging(name, settings.log_level)
     gc.collect()
     gc.freeze()

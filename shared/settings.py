@@ -7,7 +7,6 @@ that a misspelt one cannot be silently without effect.
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -125,12 +124,3 @@ def load_settings() -> Settings:
     if problems:
         raise SettingsError("; ".join(problems))
     return settings
-
-
-def settings_or_exit() -> Settings:
-    """The settings, or a clear message on standard error and exit status 2."""
-    try:
-        return load_settings()
-    except SettingsError as error:
-        sys.stderr.write(f"Wrong settings: {error}\n")
-        raise SystemExit(2) from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ from services.ingest.publishing import Publishing, Sweeper
 from services.ingest.rejected import RejectedItems
 from services.ingest.rejected_api import RejectedDesk
 from services.ingest.store import Aliases, EventArchive, People
+from shared.background import background
 from shared.events import BEHIND_TYPES, DOOR_TYPES
 from shared.messaging import topology
 from shared.messaging.broker import confirmed_publish, publisher, subscribe
@@ -76,7 +75,7 @@ def build(settings: Settings, clock: Callable[[], datetime] = now) -> FastAPI:
     async def start(_: Running) -> AsyncIterator[None]:
         await archive.prepare()
         await rejected.prepare()
-        async with handler.batcher, _task(sweeper):
+        async with handler.batcher, background("ingest", sweeper.rounds()):
             yield
 
     app = build_app(running, start, title="Kvar ingest", description=DESCRIPTION)
@@ -108,14 +107,3 @@ def document_publishers(broker: RabbitBroker) -> None:
         family = kind.removeprefix("kvar.").rsplit(".", 1)[0]
         key = family if family in topology.UNSHARDED else f"s00.{family}"
         publisher(broker, topology.EVENTS, key, BEHIND_TYPES[kind], title=f"events.{family}")
-
-
-@asynccontextmanager
-async def _task(sweeper: Sweeper) -> AsyncIterator[None]:
-    task = asyncio.create_task(sweeper.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

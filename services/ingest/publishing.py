@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from services.ingest.store import Archived, EventArchive
 from shared import metrics
+from shared.background import Rounds
 from shared.errors import Outage, Reject
 from shared.events import read_event
 from shared.messaging.topology import routing_key
-from shared.waiting import through_outages
 
 if TYPE_CHECKING:
     from shared.messaging.broker import Publish
@@ -70,15 +70,9 @@ class Sweeper:
         self._publishing = publishing
         self._clock = clock
 
-    async def run(self) -> None:
-        """Sweeps until cancelled."""
-        while True:
-            try:
-                await through_outages(lambda: self.sweep(self._clock()), service="ingest")
-            except Exception:
-                # Sweeping must go on: else nobody would notice, the gauge would only stand still.
-                logger.exception("sweeping failed")
-            await asyncio.sleep(SWEEP_EVERY_SECONDS)
+    def rounds(self) -> Rounds:
+        """Sweeps again and again."""
+        return Rounds("sweeping", lambda: self.sweep(self._clock()), SWEEP_EVERY_SECONDS)
 
     async def sweep(self, now: datetime) -> None:
         """Publishes every batch that has waited for more than 30 seconds.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from services.notify.names import IngestNames
 from services.notify.smtp import SmtpMailer, smtp_server
 from services.notify.store import People
 from services.notify.upkeep import upkeep
+from shared.background import background
 from shared.messaging.broker import subscribe
 from shared.service import Running, Start, build_app, connect
 from shared.settings import Settings
@@ -77,14 +76,8 @@ def _start(people: People, alerts: Alerts, names: IngestNames, mailer: SmtpMaile
     async def start(_: Running) -> AsyncIterator[None]:
         await people.prepare()
         await alerts.prepare()
-        async with names, dispatcher:
-            keeping_up = asyncio.create_task(upkeep(alerts, mailer))
-            try:
-                yield
-            finally:
-                keeping_up.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await keeping_up
+        async with names, dispatcher, background(NAME, *upkeep(alerts, mailer)):
+            yield
         await mailer.close_idle(every=True)
 
     return start

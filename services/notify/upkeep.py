@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-
 from services.notify.alert_store import Alerts
 from services.notify.smtp import SmtpMailer
 from shared import metrics
-from shared.errors import Outage
+from shared.background import Rounds
 
 SECONDS = 5.0
 
-logger = logging.getLogger(__name__)
 
+def upkeep(alerts: Alerts, mailer: SmtpMailer) -> tuple[Rounds, Rounds]:
+    """The rounds of notify."""
 
-async def upkeep(alerts: Alerts, mailer: SmtpMailer) -> None:
-    """Runs until it is cancelled."""
-    while True:
-        await mailer.close_idle()
-        try:
-            for state, count in (await alerts.counts()).items():
-                metrics.OPEN_ALERTS.labels(state.value).set(count)
-        except Outage as outage:
-            logger.warning("open alerts cannot be counted", extra={"outage": str(outage)})
-        await asyncio.sleep(SECONDS)
+    async def count_open() -> None:
+        for state, count in (await alerts.counts()).items():
+            metrics.OPEN_ALERTS.labels(state.value).set(count)
+
+    return Rounds("idle connections", mailer.close_idle, SECONDS), Rounds("open alerts", count_open, SECONDS)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from services.reporting.access import SecurityHeaders, install_problems, password_guard
 from services.reporting.api import api_router
 from services.reporting.climate import ClimateStore
-from services.reporting.counting import FreshnessGauge, UnitCounter, supervised
+from services.reporting.counting import FreshnessGauge, UnitCounter
 from services.reporting.handlers import SERVICE, Handlers, StudentWriter
 from services.reporting.pages import Pages, pages_router
 from services.reporting.reading import Reader
 from services.reporting.store import StudentStore, UnitStore
+from shared.background import background
 from shared.messaging.batching import Batcher
 from shared.messaging.broker import subscribe
 from shared.service import Running, build_app, connect
@@ -59,7 +58,7 @@ def build(settings: Settings) -> FastAPI:
     async def start(_: Running) -> AsyncIterator[None]:
         for store in (students, units, climate):
             await store.ensure_indexes()
-        async with batcher, _background(("counting", counter.run), ("freshness", gauge.run)):
+        async with batcher, background(SERVICE, counter.rounds(), gauge.rounds()):
             yield
 
     app = build_app(running, start, title="Kvar reporting", description=DESCRIPTION)
@@ -70,16 +69,3 @@ def build(settings: Settings) -> FastAPI:
     install_problems(app, pages.problem)
     app.add_middleware(SecurityHeaders)
     return app
-
-
-@asynccontextmanager
-async def _background(*works: tuple[str, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(supervised(name, work), name=name) for name, work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.reporting import documents
 from services.reporting.units import count
 from shared import metrics
-from shared.waiting import through_outages
+from shared.background import Rounds
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from services.reporting.store import Mark, StudentStore, UnitStore
 
-SERVICE = "reporting"
 COUNT_SECONDS = 1.0
 GAUGE_SECONDS = 15.0
 RECOUNT = timedelta(minutes=10)
 """Also a unit without a mark is counted this often: a crash between a write and its mark heals by itself."""
 DUTY = 0.2
 """Counting takes at most this share of the time: under a flood of events the database has better things to do."""
-
-logger = logging.getLogger(__name__)
 
 
 class UnitCounter:
@@ -36,19 +29,18 @@ class UnitCounter:
     def __init__(self, students: StudentStore, units: UnitStore) -> None:
         self._students = students
         self._units = units
+        self._recounted = datetime.now(UTC)
 
-    async def run(self) -> None:
-        """Counts what is marked, for ever."""
-        recounted = datetime.now(UTC)
-        while True:
-            started = time.monotonic()
-            now = datetime.now(UTC)
-            await through_outages(self.count_marked, service=SERVICE)
-            if now - recounted > RECOUNT:
-                await through_outages(lambda: self.count_older_than(RECOUNT), service=SERVICE)
-                recounted = now
-            spent = time.monotonic() - started
-            await asyncio.sleep(max(COUNT_SECONDS, spent / DUTY - spent))
+    def rounds(self) -> Rounds:
+        """Counts what is marked, and now and then everything."""
+        return Rounds("counting", self._round, COUNT_SECONDS, DUTY)
+
+    async def _round(self) -> None:
+        now = datetime.now(UTC)
+        await self.count_marked()
+        if now - self._recounted > RECOUNT:
+            await self.count_older_than(RECOUNT)
+            self._recounted = now
 
     async def count_marked(self) -> None:
         """Counts every marked unit once.
@@ -82,11 +74,9 @@ class FreshnessGauge:
         self._zone = zone
         self._shown: set[tuple[str, str]] = set()
 
-    async def run(self) -> None:
-        """Refreshes the gauge, for ever."""
-        while True:
-            await through_outages(self.refresh, service=SERVICE)
-            await asyncio.sleep(GAUGE_SECONDS)
+    def rounds(self) -> Rounds:
+        """Refreshes the gauge."""
+        return Rounds("freshness", self.refresh, GAUGE_SECONDS)
 
     async def refresh(self) -> None:
         """Sets one value for each unit that has a register: the start of that day; removes units that have none any more.
@@ -106,13 +96,3 @@ class FreshnessGauge:
         for labels in self._shown - shown:
             metrics.FRESHNESS.remove(*labels)
         self._shown = shown
-
-
-async def supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Runs background work again after an error that nobody foresaw, which is logged: a view must not stand still."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            logger.exception("background work failed and starts again", extra={"work": name})
-            await asyncio.sleep(COUNT_SECONDS)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING
 from services.scoring.handlers import handler
 from services.scoring.rescoring import SERVICE, Incoming, Rescoring, utc_now
 from services.scoring.store import ScoringStore
-from shared.errors import Outage
+from shared.background import Rounds, background
 from shared.events import RiskLevelChangedEvent, RiskScoredEvent
 from shared.messaging import topology
 from shared.messaging.batching import Batcher
@@ -30,8 +27,6 @@ LANES = 2
 SWEEP_EVERY_SECONDS = 15.0
 STRANDED_AFTER = timedelta(minutes=1)
 SWEEP_LIMIT = 500
-
-logger = logging.getLogger(__name__)
 
 
 def build(settings: Settings) -> FastAPI:
@@ -59,8 +54,8 @@ def build(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:
             for lane in lanes:
                 await stack.enter_async_context(lane)
-            sweeper = asyncio.create_task(_sweep(rescoring))
-            stack.push_async_callback(_end, sweeper)
+            sweeping = Rounds("sweeping", lambda: rescoring.sweep(STRANDED_AFTER, SWEEP_LIMIT), SWEEP_EVERY_SECONDS)
+            await stack.enter_async_context(background(SERVICE, sweeping))
             yield
 
     return build_app(
@@ -69,21 +64,3 @@ def build(settings: Settings) -> FastAPI:
         title="Kvar scoring",
         description="Keeps the facts of every student and says how great the risk is and why.",
     )
-
-
-async def _sweep(rescoring: Rescoring) -> None:
-    while True:
-        await asyncio.sleep(SWEEP_EVERY_SECONDS)
-        try:
-            found = await rescoring.sweep(STRANDED_AFTER, SWEEP_LIMIT)
-        except Outage as outage:
-            logger.warning("sweeping waits", extra={"outage": str(outage)})
-            continue
-        if found:
-            logger.warning("published stranded level changes", extra={"students": found})
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -136,6 +136,8 @@ class Rescoring:
             for entry in entries:
                 await self._publish_entry(entry)
         await self._store.clear_outbox({student: [entry.id for entry in entries] for student, entries in stranded})
+        if stranded:
+            logger.warning("published stranded level changes", extra={"students": len(stranded)})
         oldest = await self._store.oldest_outbox_entry()
         metrics.OUTBOX_AGE.set((self._clock() - oldest).total_seconds() if oldest else 0.0)
         return len(stranded)
