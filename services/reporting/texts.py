@@ -22,7 +22,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "ended": "Avslutade",
         "individual": "Individuell",
         "targeted": "Riktad",
-        "universal": "Allmän",
+        "universal": "Universell",
         "without_data": "Utan uppgifter",
         "shares": "Fördelning",
         "freshness": "Senast registrerad",
@@ -31,7 +31,9 @@ TEXTS: dict[Language, dict[str, str]] = {
         "empty": "Inga händelser ännu",
         "empty_why": "Här visas skolenheterna när de första inskrivningarna eller riskvärdena har kommit.",
         "counted": "Räknat",
-        "levels_why": "Nivåer: allmän under 25 poäng, riktad 25–49, individuell från 50. Nivån ändras trögare än poängen.",
+        "levels_why": "Nivåer: universell under 25 poäng, riktad 25–49, individuell från 50. "
+        "Nivån stiger efter två dagar över gränsen, eller genast vid 20 poäng mer, "
+        "och sjunker efter tio dagar klart under den.",
         "students": "Elever",
         "students_why": "Störst behov först. Inga namn finns här; skolan vet vem en pseudonym är.",
         "student": "Elev",
@@ -109,7 +111,9 @@ TEXTS: dict[Language, dict[str, str]] = {
         "empty": "No events yet",
         "empty_why": "School units appear here when the first enrolments or scores have come in.",
         "counted": "Counted",
-        "levels_why": "Levels: universal below 25 points, targeted 25–49, individual from 50. The level is slower.",
+        "levels_why": "Levels: universal below 25 points, targeted 25–49, individual from 50. "
+        "The level rises after two days above, or at once by 20 points, "
+        "and falls after ten days clearly below.",
         "students": "Students",
         "students_why": "Greatest need first. There are no names here; the school knows who a pseudonym is.",
         "student": "Student",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from math import floor
 from typing import TYPE_CHECKING
 
 from services.reporting.texts import Language
@@ -69,7 +70,16 @@ def number(value: float, language: Language) -> str:
 def percent(share: float, language: Language) -> str:
     """A share as percent: one decimal below ten, none above."""
     value = round(share * 100, 1)
-    text = number(value if value < 10 else round(value), language)
+    return _percent(value if value < 10 else round(value), language)
+
+
+def percent_reached(share: float, language: Language) -> str:
+    """A share as percent with one decimal, never rounded up: 14.96 % has not reached the threshold of 15."""
+    return _percent(floor(round(share * 1000, 6)) / 10, language)
+
+
+def _percent(value: float, language: Language) -> str:
+    text = number(value, language)
     return f"{text}{NO_BREAK}%" if language == "sv" else f"{text}%"
 
 
@@ -121,7 +131,7 @@ def stale_rule(language: Language) -> str:
 
 def _share(numbers: Mapping[str, float | int], language: Language) -> str:
     scheduled = numbers["scheduled_minutes"]
-    return percent(numbers["absent_minutes"] / scheduled if scheduled else 0, language)
+    return percent_reached(numbers["absent_minutes"] / scheduled if scheduled else 0, language)
 
 
 def _total_absence_sv(numbers: Mapping[str, float | int]) -> str:

@@ -32,8 +32,10 @@ from rich.table import Table
 from deploy.local import broker as local_broker
 from deploy.local import database as local_database
 from deploy.local import processes
+from deploy.local.folder import locked, sweep
 from deploy.local.ports import free_ports
 from deploy.local.queues import Management
+from deploy.local.signals import stop_like_ctrl_c
 from shared import mongo
 from shared.messaging import topology
 from tests.bench import baselines
@@ -58,6 +60,7 @@ class Servers:
 @contextlib.contextmanager
 def servers() -> Iterator[Servers]:
     """A private broker and database, gone at the end."""
+    sweep(_ROOT / "var" / "bench")
     folder = _ROOT / "var" / "bench" / str(os.getpid())
     *broker_numbers, database_port = free_ports(6)
     ports = local_broker.BrokerPorts(*broker_numbers)
@@ -66,6 +69,7 @@ def servers() -> Iterator[Servers]:
         local_database.database_program(folder / "database", database_port),
     ]
     with contextlib.ExitStack() as stack:
+        stack.enter_context(locked(folder))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         for program in programs:
             child = processes.start(program, folder)
@@ -178,6 +182,7 @@ def main(
     output: Annotated[Path | None, typer.Option("--json", help="also write the figures here")] = None,
 ) -> None:
     """Measure, with a progress bar, and print the table."""
+    stop_like_ctrl_c()
     console = Console()
     figures: dict[str, float] = {}
     columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -10,7 +10,7 @@ LEVELS = {Level.UNIVERSAL: "universal", Level.TARGETED: "targeted", Level.INDIVI
 
 def _total_absence(numbers: Numbers) -> str:
     absent, scheduled = numbers["absent_minutes"], numbers["scheduled_minutes"]
-    share = LANGUAGE.number(100 * absent / scheduled, 1)
+    share = LANGUAGE.number(1000 * int(absent) // int(scheduled) / 10, 1)
     return (
         f"Total absence {share}% over the last {LANGUAGE.number(numbers['school_days'])} school days "
         f"({LANGUAGE.number(absent)} of {LANGUAGE.number(scheduled)}{NO_BREAK}minutes)"

@@ -10,7 +10,7 @@ LEVELS = {Level.UNIVERSAL: "universell", Level.TARGETED: "riktad", Level.INDIVID
 
 def _total_absence(numbers: Numbers) -> str:
     absent, scheduled = numbers["absent_minutes"], numbers["scheduled_minutes"]
-    share = LANGUAGE.number(100 * absent / scheduled, 1)
+    share = LANGUAGE.number(1000 * int(absent) // int(scheduled) / 10, 1)
     return (
         f"Total frånvaro {share}{NO_BREAK}% de senaste {LANGUAGE.number(numbers['school_days'])} skoldagarna "
         f"({LANGUAGE.number(absent)} av {LANGUAGE.number(scheduled)}{NO_BREAK}minuter)"

@@ -22,10 +22,13 @@ def plain(text: str) -> str:
     ("indicator", "numbers", "language", "expected"),
     [
         pytest.param(
-            "total_absence", ABSENCE, "sv", "Borta 18 % av tiden: 1 060 av 6 000 schemalagda minuter på 20 skoldagar"
+            "total_absence", ABSENCE, "sv", "Borta 17,6 % av tiden: 1 060 av 6 000 schemalagda minuter på 20 skoldagar"
         ),
         pytest.param(
-            "total_absence", ABSENCE, "en", "Absent 18% of the time: 1,060 of 6,000 scheduled minutes on 20 school days"
+            "total_absence",
+            ABSENCE,
+            "en",
+            "Absent 17.6% of the time: 1,060 of 6,000 scheduled minutes on 20 school days",
         ),
         pytest.param(
             "unexcused_absence",
@@ -110,3 +113,10 @@ def test_the_newest_register_is_measured_against_today() -> None:
     assert plain(words.newest_text(FRIDAY, monday, "sv") or "") == "Nyaste registrering: 2026-11-20, 1 vardag sedan."
     assert re.search("today", words.newest_text(FRIDAY, FRIDAY, "en") or "")
     assert words.newest_text(None, monday, "sv") is None
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.15, "15%"), (0.1496, "14.9%"), (0.29, "29%"), (0.0, "0%"), (1.0, "100%")]
+)
+def test_a_share_that_has_not_reached_a_threshold_does_not_look_so(share: float, text: str) -> None:
+    assert words.percent_reached(share, "en") == text
