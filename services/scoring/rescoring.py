@@ -5,7 +5,7 @@
 3. apply and assess (pure); a change of level adds an outbox entry with the next number;
 4. write all by compare-and-set; who was overtaken is read again and redone, alone;
 5. publish score and outbox of every student of the batch, also where all was repetition: a replica may have died between
-   writing and publishing; then clear the outboxes;
+   writing and publishing; then clear the outboxes. Only a score that says the same as the one before is not said again;
 6. only then may the caller acknowledge.
 """
 
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from services.scoring.indicators import MODEL_VERSION
-from services.scoring.store import KeptFact, OutboxEntry, ScoringStore, StudentRecord, latest_received
-from services.scoring.student import Assessment, from_facts
+from services.scoring.store import DIGEST_LENGTH, KeptFact, OutboxEntry, ScoringStore, StudentRecord, latest_received
+from services.scoring.student import Assessment, Needs, from_facts
 from shared import metrics
-from shared.events import Level, RiskLevelChanged, RiskLevelChangedEvent, RiskScored, RiskScoredEvent
+from shared.events import Level, RiskLevelChanged, RiskLevelChangedEvent, RiskScored, RiskScoredEvent, content_digest
 from shared.messaging.broker import Publish
 from shared.messaging.topology import LEVEL_CHANGED_KEY, SCORED_KEY
 from shared.waiting import through_outages
@@ -45,12 +45,12 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """A student after a batch: `entries` are new level changes, already numbered."""
+    """A student after a batch: `entries` are new level changes, already numbered; `score` is None when it is no news."""
 
     record: StudentRecord
-    assessment: Assessment
     changed: bool
     entries: tuple[OutboxEntry, ...]
+    score: RiskScored | None
 
 
 class Rescoring:
@@ -98,7 +98,14 @@ class Rescoring:
             changed = record.state.apply([*older, *facts])
         assessment = record.state.assess()
         entries = self._level_change(record, assessment, kept) if changed else ()
-        return Rescored(record, assessment, changed, entries)
+        score = scored(record, assessment, revision=record.rev + 1 if changed else record.rev)
+        said, record.said = (
+            record.said,
+            content_digest(score.model_dump(mode="json", exclude={"revision"}))[:DIGEST_LENGTH],
+        )
+        # Only with all facts at hand is it sure that something here is new, and no repetition after a crash.
+        no_news = changed and needs == Needs() and said == record.said
+        return Rescored(record, changed, entries, None if no_news else score)
 
     def _level_change(
         self, record: StudentRecord, assessment: Assessment, kept: list[KeptFact]
@@ -116,14 +123,22 @@ class Rescoring:
         now = self._clock()
         outboxes = {one.record.id: [*one.record.outbox, *one.entries] for one in rescored}
         await asyncio.gather(
-            *(self._publish_score(one, now) for one in rescored),
+            *(self._publish_score(one.record, one.score, now) for one in rescored if one.score is not None),
             *(self._publish_entry(entry) for entries in outboxes.values() for entry in entries),
         )
         published = {student: [entry.id for entry in entries] for student, entries in outboxes.items() if entries}
         await self._store.clear_outbox(published)
 
-    async def _publish_score(self, one: Rescored, now: datetime) -> None:
-        event = scored(one, now)
+    async def _publish_score(self, record: StudentRecord, score: RiskScored, now: datetime) -> None:
+        event = RiskScoredEvent(
+            id=f"{record.id}:scored:{score.revision}",
+            source=SOURCE,
+            subject=record.id,
+            time=now,
+            authority=record.authority,
+            dataschema="urn:kvar:risk.scored.v1",
+            data=score,
+        )
         await self._publish(event.encode(), routing_key=SCORED_KEY, message_id=event.id)
 
     async def _publish_entry(self, entry: OutboxEntry) -> None:
@@ -143,28 +158,18 @@ class Rescoring:
         return len(stranded)
 
 
-def scored(one: Rescored, now: datetime) -> RiskScoredEvent:
-    """The message that tells a student's risk as it stands."""
-    record, assessment = one.record, one.assessment
-    revision = record.rev + 1 if one.changed else record.rev
-    return RiskScoredEvent(
-        id=f"{record.id}:scored:{revision}",
-        source=SOURCE,
-        subject=record.id,
-        time=now,
-        authority=record.authority,
-        dataschema="urn:kvar:risk.scored.v1",
-        data=RiskScored(
-            school_unit=record.state.school_unit(),
-            groups=record.state.groups(),
-            score=assessment.score,
-            level=assessment.level,
-            reasons=list(assessment.reasons),
-            as_of=_date(assessment.as_of),
-            fresh_until=_date(assessment.fresh_until),
-            model_version=MODEL_VERSION,
-            revision=revision,
-        ),
+def scored(record: StudentRecord, assessment: Assessment, *, revision: int) -> RiskScored:
+    """What there is to say of a student's risk as it stands."""
+    return RiskScored(
+        school_unit=record.state.school_unit(),
+        groups=record.state.groups(),
+        score=assessment.score,
+        level=assessment.level,
+        reasons=list(assessment.reasons),
+        as_of=_date(assessment.as_of),
+        fresh_until=_date(assessment.fresh_until),
+        model_version=MODEL_VERSION,
+        revision=revision,
     )
 
 

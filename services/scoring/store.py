@@ -35,7 +35,10 @@ class OutboxEntry:
 
 @dataclass(slots=True)
 class StudentRecord:
-    """A student's document. `rev` 0: not there yet. `alerts` counts level changes; `points` are those at the last one."""
+    """A student's document. `rev` 0: not there yet. `alerts` counts level changes; `points` are those at the last one.
+
+    `said`: digest of what was last said of the student's risk.
+    """
 
     id: str
     authority: str
@@ -43,6 +46,7 @@ class StudentRecord:
     level: Level = Level.UNIVERSAL
     alerts: int = 0
     points: dict[str, int] = field(default_factory=dict)
+    said: str = ""
     outbox: list[OutboxEntry] = field(default_factory=list)
     state: Student = field(default_factory=Student)
 
@@ -206,6 +210,7 @@ def encode_record(record: StudentRecord) -> str:
             "level": record.level,
             "alerts": record.alerts,
             "points": record.points,
+            "said": record.said,
             "days": [tuple(day) for day in state.days.values()],
             "open": [
                 [day, [[lesson, *version] for lesson, version in known.items()]] for day, known in state.open.items()
@@ -244,6 +249,7 @@ def decode_record(student: str, rev: int, text: str, outbox: list[OutboxEntry]) 
         level=Level(known["level"]),
         alerts=known["alerts"],
         points=known["points"],
+        said=known["said"],
         outbox=outbox,
         state=state,
     )

@@ -172,3 +172,33 @@ async def test_poison_is_parked_with_its_error_and_harms_nothing_beside_it(stage
     assert any("$.recordedtime" in error for error in errors)
     assert all("Traceback" in str(message.headers["x-kvar-traceback"]) for message in parked)
     assert {message.body for message in parked} == {b"no json", unstamped.encode()}
+
+
+def scores_said(publisher: Publisher) -> int:
+    return sum(key == topology.SCORED_KEY for key, _, _ in publisher.published)
+
+
+async def test_what_changes_nothing_to_say_is_not_said_again(stage: Stage) -> None:
+    publisher = Publisher()
+    rescoring = stage.rescoring(publisher)
+    for lesson in range(5):
+        await rescoring.process(batch([attendance(STUDENTS[0], MONDAY, lesson=str(lesson))]))
+    assert scores_said(publisher) == 1
+    await rescoring.process(batch([attendance(STUDENTS[0], MONDAY, lesson="5", unexcused=60)]))
+    assert scores_said(publisher) == 1, "an hour is no point yet"
+    await rescoring.process(batch([attendance(STUDENTS[0], MONDAY, lesson="6", minutes=80, unexcused=80)]))
+    assert scores_said(publisher) == 2
+
+
+@pytest.mark.parametrize(
+    "position", [0, 30, 68, 69], ids=["before the base", "in the window", "open day", "newest day"]
+)
+async def test_a_score_that_died_unsaid_is_said_at_redelivery_however_old_its_day(stage: Stage, position: int) -> None:
+    student, days = STUDENTS[0], school_days(MONDAY, 70)
+    await stage.rescoring(Publisher()).process(batch([attendance(student, day) for day in days]))
+    correction = batch([attendance(student, days[position], minutes=500, unexcused=500, revision=2)])
+    with pytest.raises(CrashError):
+        await stage.rescoring(Publisher(0)).process(correction)
+    alive = Publisher()
+    await stage.rescoring(alive).process(correction)
+    assert scores_said(alive) == 1
