@@ -1,0 +1,135 @@
+"""The life of a service when the broker is late, goes away and comes back; through a small TCP proxy before the real one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+import pytest
+from fastapi import FastAPI
+
+from deploy.local.ports import free_ports
+from services.scoring.app import build
+from shared.settings import Settings
+from tests.builders import MONDAY, attendance, pseudonym, school_days
+from tests.integration.scoring.stage import Stage, expected, last_scores, until
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass
+class Proxy:
+    """Forwards a port to the broker while it is up; `cut` drops every connection."""
+
+    port: int
+    host: str
+    broker_port: int
+    server: asyncio.Server | None = None
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    copying: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def up(self) -> None:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def down(self) -> None:
+        if self.server is not None:
+            self.server.close()
+            self.server = None
+        for writer in self.writers:
+            writer.close()
+        for task in self.copying:
+            task.cancel()
+        await asyncio.gather(*self.copying, return_exceptions=True)
+        self.writers.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self.host, self.broker_port)
+        self.writers += [writer, back]
+        for source, target in ((reader, back), (there, writer)):
+            task = asyncio.create_task(_copy(source, target))
+            self.copying.add(task)
+            task.add_done_callback(self.copying.discard)
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+    target.close()
+
+
+@asynccontextmanager
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http,
+    ):
+        yield http
+
+
+@pytest.fixture
+async def proxied(new_vhost: Callable[[], str], mongo_url: str) -> AsyncIterator[tuple[Proxy, Stage, Settings]]:
+    """A proxy that is not up yet, a stage beside it, and settings that lead through it."""
+    url = new_vhost()
+    address = urlsplit(url)
+    [port] = free_ports(1)
+    proxy = Proxy(port, address.hostname or "", address.port or 0)
+    stage = Stage.of(url, mongo_url)
+    through = url.replace(f":{address.port}/", f":{port}/")
+    yield proxy, stage, stage.settings.model_copy(update={"amqp_url": through})
+    await proxy.down()
+    stage.close()
+
+
+async def test_a_service_waits_for_the_broker_and_its_consumers_come_back(
+    proxied: tuple[Proxy, Stage, Settings],
+) -> None:
+    proxy, stage, settings = proxied
+    events = [attendance(pseudonym("åsa"), day, unexcused=60) for day in school_days(MONDAY, 12)]
+    async with client(build(settings)) as http:
+
+        async def says(status: int, word: str) -> bool:
+            answer = await http.get("/health/ready")
+            return answer.status_code == status and word in answer.text
+
+        await until(lambda: says(503, "waiting for the broker"), "a service that says what it waits for")
+        assert (await http.get("/health/live")).status_code == 200
+        await proxy.up()
+        await until(lambda: says(200, "ready"), "the service to be ready")
+        await proxy.down()
+        await until(lambda: says(503, "broker"), "a service that says that the broker is gone")
+        await stage.publish(events)
+        await proxy.up()
+        await until(lambda: says(200, "ready"), "the service to be ready again")
+        found: list[dict[str, object]] = []
+
+        async def told() -> bool:
+            found.extend(orjson.loads(message.body) for message in await stage.take("reporting.risk"))
+            return last_scores(found) == expected(events)
+
+        await until(told, "scores as brute force says")
+        text = (await http.get("/metrics")).text
+        assert "kvar_event_to_score_seconds_count" in text
+        assert "kvar_received_messages_total" in text
+
+
+async def test_a_database_that_is_away_is_named(new_vhost: Callable[[], str]) -> None:
+    [port] = free_ports(1)
+    settings = Settings(
+        amqp_url=new_vhost(), mongo_url=f"mongodb://127.0.0.1:{port}/", mongo_database=f"test_{secrets.token_hex(4)}"
+    )
+    async with client(build(settings)) as http:
+
+        async def names_it() -> bool:
+            answer = await http.get("/health/ready")
+            return answer.status_code == 503 and "database" in answer.text
+
+        await until(names_it, "a service that says that the database is away")
