@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pythonjsonlogger.core import RESERVED_ATTRS
 
 from shared.errors import Outage
 
@@ -29,6 +30,7 @@ def configure_logging(service: str, level: str) -> None:
                     "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
                     "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
                     "static_fields": {"service": service},
+                    "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
