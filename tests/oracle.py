@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -70,37 +71,76 @@ def _points(day: date, school_days: list[date], held: Mapping[Any, Any], marks: 
     window = [d for d in school_days if d <= day][-20:]
     registered = [(d, data) for (d, _), data in held.items() if data["state"] == "registered"]
     inside = [data for d, data in registered if d in window]
-    points = {"total_absence": 0, "unexcused_absence": 0, "failed_courses": 0}
+    points = {"total_absence": 0}
     if len({d for d, _ in registered if d in window}) >= 10:
-        absent = sum(data.get("excused_minutes", 0) + data.get("unexcused_minutes", 0) for data in inside)
-        percent = 100 * absent / sum(data["minutes"] for data in inside)
-        points["total_absence"] = _steps(percent, {5: 4, 10: 10, 15: 15, 20: 20})
+        points["total_absence"] = _steps(100 * _share(inside), {5: 4, 10: 10, 15: 15, 20: 20})
     recent = [data for d, data in registered if day - timedelta(days=29) <= d <= day]
-    hours = sum(data.get("unexcused_minutes", 0) for data in recent) / 60
-    points["unexcused_absence"] = _steps(hours, {2: 4, 4: 10, 8: 16})
-    points["failed_courses"] = _steps(_failed(day, marks), {1: 6, 2: 14, 3: 18, 4: 24})
+    points["unexcused_absence"] = _steps(sum(_unexcused(data) for data in recent) / 60, {2: 4, 4: 10, 8: 16})
+    points["absence_streak"] = _steps(_streak(window, registered), {3: 6, 5: 12})
+    before = [d for d in school_days if d <= day][-30:-10]
+    points["absence_trend"] = 8 if _rises(window[-10:], before, registered) else 0
+    points["late_arrivals"] = _steps(sum(data.get("late", False) for data in inside), {4: 3, 8: 6})
+    failed, graded, critical = _failed(day, marks)
+    points["failed_courses"] = _steps(failed, {1: 6, 2: 14, 3: 18, 4: 24})
+    points["credit_margin"] = _steps(graded, {100: 10, 200: 18, 251: 24})
+    points["failed_courses" if points["credit_margin"] > points["failed_courses"] else "credit_margin"] = 0
+    points["diploma_critical"] = 8 if critical else 0
     return points
 
 
-def _failed(day: date, marks: Mapping[Any, Any]) -> float:
-    def says(course: str, kind: str) -> str | None:
+def _unexcused(data: Mapping[str, Any]) -> int:
+    return int(data.get("unexcused_minutes", 0))
+
+
+def _absent(data: Mapping[str, Any]) -> int:
+    return int(data.get("excused_minutes", 0)) + _unexcused(data)
+
+
+def _share(lessons: list[Mapping[str, Any]]) -> Fraction:
+    return Fraction(sum(map(_absent, lessons)), sum(data["minutes"] for data in lessons))
+
+
+def _streak(window: list[date], registered: list[tuple[date, Mapping[str, Any]]]) -> int:
+    streak = 0
+    for day in reversed(window):
+        lessons = [data for d, data in registered if d == day]
+        if lessons and _share(lessons) < 1:
+            break
+        streak += bool(lessons)
+    return streak
+
+
+def _rises(recent: list[date], before: list[date], registered: list[tuple[date, Mapping[str, Any]]]) -> bool:
+    now = [data for d, data in registered if d in recent]
+    then = [data for d, data in registered if d in before]
+    enough = (
+        len({d for d, _ in registered if d in recent}) >= 5 and len({d for d, _ in registered if d in before}) >= 10
+    )
+    return enough and _share(now) - _share(then) >= Fraction(1, 10)
+
+
+def _failed(day: date, marks: Mapping[Any, Any]) -> tuple[float, int, int]:
+    """Failed courses (a warning is half), credits graded F or -, failed courses that the diploma needs."""
+
+    def says(course: str, kind: str) -> Mapping[str, Any] | None:
         known = [data for data in marks.get((course, kind), []) if date.fromisoformat(data["recorded_on"]) <= day]
-        if not known:
-            return None
-        newest = max(known, key=_rank)
-        return newest["value"] if newest.get("state", "recorded") == "recorded" else None
+        newest = max(known, key=_rank) if known else None
+        return newest if newest and newest.get("state", "recorded") == "recorded" else None
 
-    total = 0.0
+    failed, graded, critical = 0.0, 0, 0
     for course in {course for course, _ in marks}:
-        mark = says(course, "final") or says(course, "term")
-        if mark in {"F", "-"}:
-            total += 1
-        elif says(course, "final") is None and says(course, "warning") == "open":
-            total += 0.5
-    return total
+        final, warning = says(course, "final"), says(course, "warning")
+        mark = final or says(course, "term")
+        if mark and mark["value"] in {"F", "-"}:
+            failed += 1
+            critical += mark.get("required", False) or mark.get("diploma_project", False)
+            graded += mark["credits"] if mark is final else 0
+        elif not final and warning and warning["value"] == "open":
+            failed += 0.5
+    return failed, graded, critical
 
 
-def _steps(value: float, steps: Mapping[int, int]) -> int:
+def _steps(value: float | Fraction, steps: Mapping[int, int]) -> int:
     return max([points for threshold, points in steps.items() if value >= threshold], default=0)
 
 

@@ -27,12 +27,17 @@ class Lesson(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """One version of a mark or warning. `value` is None when retracted. `recorded_on` is a day number (ordinal)."""
+    """One version of a mark or warning. `value` is None when retracted. `recorded_on` is a day number (ordinal).
+
+    `critical`: a diploma needs this very course (Swedish, English, mathematics where required, the diploma project).
+    """
 
     revision: int
     digest: str
     recorded_on: int
     value: str | None
+    credits: int
+    critical: bool
 
 
 class Place(NamedTuple):
@@ -109,10 +114,11 @@ def sum_day(day: int, lessons: Iterable[Lesson]) -> Day | None:
     return Day(day, scheduled, excused, unexcused, late, unregistered)
 
 
-def valid_mark(versions: Iterable[Mark], day: int) -> str | None:
-    """What the mark says on a day: of the versions recorded until then, the highest."""
+def valid_mark(versions: Iterable[Mark], day: int) -> Mark | None:
+    """What holds on a day: of the versions recorded until then the highest, unless that is a retraction."""
     known = [version for version in versions if version.recorded_on <= day]
-    return max(known).value if known else None
+    newest = max(known) if known else None
+    return newest if newest is not None and newest.value is not None else None
 
 
 def current_place(places: Mapping[tuple[str, int], Place]) -> tuple[str, Place] | None:

@@ -72,10 +72,15 @@ def _lesson(data: AttendanceRecorded, zone: ZoneInfo) -> LessonFact:
 
 
 def _mark(data: GradeRecorded) -> MarkFact:
-    value = data.value if data.state == "recorded" else None
-    return MarkFact(
-        data.course, data.kind.value, Mark(data.revision, _digest(data), day_number(data.recorded_on), value)
+    version = Mark(
+        data.revision,
+        _digest(data),
+        day_number(data.recorded_on),
+        data.value if data.state == "recorded" else None,
+        data.credits,
+        data.required or data.diploma_project,
     )
+    return MarkFact(data.course, data.kind.value, version)
 
 
 def _place(data: EnrolmentChanged) -> PlaceFact:

@@ -219,6 +219,7 @@ def encode_record(record: StudentRecord) -> str:
             "places": [[*key, *version] for key, version in state.places.items()],
             "base": tuple(state.base),
             "base_day": state.base_day,
+            "trail": [[day, *standing] for day, standing in state.trail.items()],
             "newest": state.newest,
             "fresh_until": state.fresh_until,
         }
@@ -228,7 +229,6 @@ def encode_record(record: StudentRecord) -> str:
 def decode_record(student: str, rev: int, text: str, outbox: list[OutboxEntry]) -> StudentRecord:
     """The inverse of `encode_record`."""
     known = orjson.loads(text)
-    rank, score, above, below = known["base"]
     state = Student(
         days={day[0]: Day(*day) for day in known["days"]},
         open={day: {lesson[0]: Lesson(*lesson[1:]) for lesson in lessons} for day, lessons in known["open"]},
@@ -237,8 +237,9 @@ def decode_record(student: str, rev: int, text: str, outbox: list[OutboxEntry]) 
             (unit, starts_on): Place(revision, digest, status, tuple(groups))
             for unit, starts_on, revision, digest, status, groups in known["places"]
         },
-        base=Standing(rank, score, (above[0], above[1]), (below[0], below[1])),
+        base=_standing(*known["base"]),
         base_day=known["base_day"],
+        trail={day: _standing(*standing) for day, *standing in known["trail"]},
         newest=known["newest"],
         fresh_until=known["fresh_until"],
     )
@@ -253,6 +254,10 @@ def decode_record(student: str, rev: int, text: str, outbox: list[OutboxEntry]) 
         outbox=outbox,
         state=state,
     )
+
+
+def _standing(rank: int, score: int, above: list[int], below: list[int]) -> Standing:
+    return Standing(rank, score, (above[0], above[1]), (below[0], below[1]))
 
 
 def latest_received(facts: Iterable[KeptFact]) -> datetime:

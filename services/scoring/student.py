@@ -1,8 +1,9 @@
 """Everything known of one student that scoring needs at hand, and how new facts change it.
 
-The state holds the days that the windows look at, the single lessons of the newest days, all marks and places, and the
-standing (`base`) at the end of the days before. What is older stays in the store of facts; `needs` tells when it must be
-fetched. The level is a pure fold over the facts: no order, repetition or delay of them changes where it ends.
+The state holds the days that the windows look at, the single lessons of the newest days, all marks and places, the
+standing after each of the last days (`trail`) and that after all days before (`base`). New facts are folded from the
+earliest day that they change. What is older stays in the store of facts; `needs` tells when it must be fetched. The level
+is a pure fold over the facts: no order, repetition or delay of them changes where it ends.
 """
 
 from __future__ import annotations
@@ -23,17 +24,18 @@ from services.scoring.facts import (
     is_newer,
     sum_day,
 )
-from services.scoring.indicators import History, reasons_on
-from services.scoring.indicators import score_on as _score_on
+from services.scoring.indicators import History, reasons_on, score_on
 from services.scoring.level import Standing, step
 from shared.events import Level, Reason
 
 OPEN_DAYS = 3
 """School days whose single lessons are at hand: most registers and corrections come within these."""
-REFOLD_DAYS = 20
-"""Days after `base` that are folded again at each event."""
+TRAIL_DAYS = 20
+"""Days that can change without reading the store; the trail grows to twice that, then `base` moves on."""
 WINDOW_DAYS = 40
-"""Days kept before those: 20 school days and 30 calendar days, the longest windows, never need more."""
+"""Days kept before those: 30 school days and 30 calendar days, the longest windows, never need more."""
+UNCHANGED = 2**31
+"""Day number after all days: nothing has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,10 @@ class Student:
     base: Standing = field(default_factory=Standing)
     base_day: int = 0
     """Last day folded into `base`; 0 for none."""
+    trail: dict[int, Standing] = field(default_factory=dict)
+    """Standing after each day with facts since `base_day`, in order."""
+    changed_from: int = UNCHANGED
+    """Earliest day changed since the last assessment; not stored."""
     newest: int = 0
     """Newest day of any lesson seen."""
     fresh_until: int = 0
@@ -86,49 +92,65 @@ class Student:
 
     def apply(self, facts: Iterable[Fact]) -> bool:
         """Merges facts, in any order; what `needs` named must be among them. Tells whether anything changed."""
-        changed = False
-        touched: set[int] = set()
-        for fact in facts:
-            match fact:
-                case LessonFact():
-                    lessons = self.open.setdefault(fact.day, {})
-                    touched.add(fact.day)
-                    if is_newer(fact.version, lessons.get(fact.lesson)):
-                        lessons[fact.lesson] = fact.version
-                        changed = True
-                case MarkFact():
-                    if self._is_news(fact):
-                        self.marks.setdefault((fact.course, fact.kind), []).append(fact.version)
-                        changed = True
-                case PlaceFact():
-                    key = (fact.school_unit, fact.starts_on)
-                    if is_newer(fact.version, self.places.get(key)):
-                        self.places[key] = fact.version
-                        changed = True
-        for day in touched:
+        news = [fact for fact in facts if self._merge(fact)]
+        for day in {fact.day for fact in news if isinstance(fact, LessonFact)}:
             self._sum(day)
-        return changed
+        return bool(news)
+
+    def _merge(self, fact: Fact) -> bool:
+        match fact:
+            case LessonFact():
+                lessons = self.open.setdefault(fact.day, {})
+                is_news = is_newer(fact.version, lessons.get(fact.lesson))
+                if is_news:
+                    lessons[fact.lesson] = fact.version
+                    self.changed_from = min(self.changed_from, fact.day)
+            case MarkFact():
+                is_news = self._is_news(fact)
+                if is_news:
+                    self.marks.setdefault((fact.course, fact.kind), []).append(fact.version)
+                    self.changed_from = min(self.changed_from, fact.version.recorded_on)
+            case PlaceFact():
+                key = (fact.school_unit, fact.starts_on)
+                is_news = is_newer(fact.version, self.places.get(key))
+                if is_news:
+                    self.places[key] = fact.version
+        return is_news
 
     def assess(self) -> Assessment:
-        """Folds the days after `base` and explains the newest one; moves `base` on when many have gathered."""
+        """Folds the changed days and explains the newest one; moves `base` on when many days have gathered."""
         history = History([self.days[day] for day in sorted(self.days)], self.marks)
-        fact_days = [day for day in history.fact_days() if day > self.base_day]
-        standing = self.base
-        settled = len(fact_days) - REFOLD_DAYS if len(fact_days) > 2 * REFOLD_DAYS else 0
-        for position, day in enumerate(fact_days, start=1):
-            standing = step(standing, _score_on(history, day))
-            if position == settled:
-                self.base, self.base_day = standing, day
-        self._trim()
-        if not fact_days:
-            return Assessment(score=standing.score, level=standing.level, fresh_until=self.fresh_until or None)
+        self._refold(history)
+        self._settle()
+        newest = next(reversed(self.trail), 0) or self.base_day
+        standing = self.trail.get(newest, self.base)
         return Assessment(
             score=standing.score,
             level=standing.level,
-            reasons=tuple(reasons_on(history, fact_days[-1])),
-            as_of=fact_days[-1],
+            reasons=tuple(reasons_on(history, newest)) if newest else (),
+            as_of=newest or None,
             fresh_until=self.fresh_until or None,
         )
+
+    def _refold(self, history: History) -> None:
+        self.trail = {day: standing for day, standing in self.trail.items() if day < self.changed_from}
+        last = next(reversed(self.trail), self.base_day)
+        standing = self.trail.get(last, self.base)
+        for day in history.fact_days():
+            if day > last:
+                standing = step(standing, score_on(history, day))
+                self.trail[day] = standing
+        self.changed_from = UNCHANGED
+
+    def _settle(self) -> None:
+        if len(self.trail) > 2 * TRAIL_DAYS:
+            for day in list(self.trail)[:-TRAIL_DAYS]:
+                self.base_day, self.base = day, self.trail.pop(day)
+        for day in sorted(self.open)[:-OPEN_DAYS]:
+            del self.open[day]
+        settled = sorted(day for day in self.days if day <= self.base_day)
+        for day in settled[:-WINDOW_DAYS]:
+            del self.days[day]
 
     def school_unit(self) -> str | None:
         """Where the student is now."""
@@ -153,13 +175,6 @@ class Student:
         registered = max((n for n, known in self.days.items() if known.scheduled), default=0)
         earlier = self.fresh_until if self.fresh_until < min(self.days, default=self.base_day) else 0
         self.fresh_until = max(registered, earlier)
-
-    def _trim(self) -> None:
-        for day in sorted(self.open)[:-OPEN_DAYS]:
-            del self.open[day]
-        before = sorted(day for day in self.days if day <= self.base_day)
-        for day in before[:-WINDOW_DAYS]:
-            del self.days[day]
 
 
 def from_facts(facts: Iterable[Fact]) -> Student:

@@ -42,7 +42,7 @@ async def test_the_way_from_the_units_to_the_student(reporting: Reporting, publi
         assert text in student, text
     english = await reporting.page(f"/students/{pseudonym('s')}", lang="en")
     assert '<html lang="en">' in english
-    assert "Absent 18% of the time" in english
+    assert "Absent 17.6% of the time" in english
 
 
 async def test_hostile_codes_are_shown_as_text(reporting: Reporting, publish: Publish) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.scoring.facts import Fact, LessonFact
 from services.scoring.handlers import incoming
-from services.scoring.student import REFOLD_DAYS, Assessment, Student, from_facts
+from services.scoring.student import TRAIL_DAYS, Assessment, Student, from_facts
 from shared.events import AnyEvent, AttendanceState, EnrolmentStatus, GradeKind
 from tests import oracle
 from tests.builders import MONDAY, STOCKHOLM, attendance, enrolment, grade, pseudonym, school_days
@@ -74,6 +74,8 @@ marks = st.builds(
         DAYS[position] + timedelta(days=2 * (position % 3)),
         course=f"K{course}",
         kind=kind,
+        points=50 * course,
+        required=course % 2 == 0,
         value=("open" if value in "F-" else "closed") if kind is GradeKind.WARNING else value,
         state=state,
         revision=revision,
@@ -85,10 +87,20 @@ marks = st.builds(
     st.sampled_from(["recorded", "recorded", "retracted"]),
     st.integers(1, 3),
 )
-full_terms = st.lists(st.tuples(st.sampled_from([0, 0, 20, 60]), st.booleans()), min_size=45, max_size=len(DAYS)).map(
-    lambda term: [
-        attendance(STUDENT, DAYS[n], unexcused=minutes if own else 0, excused=0 if own else minutes)
-        for n, (minutes, own) in enumerate(term)
+full_terms = st.lists(
+    st.tuples(st.sampled_from([0, 0, 20, 60]), st.booleans(), st.integers(1, 6)), min_size=12, max_size=30
+).map(
+    lambda spells: [
+        attendance(
+            STUDENT,
+            day,
+            unexcused=minutes if own else 0,
+            excused=0 if own else minutes,
+            late=own and minutes == 20,
+        )
+        for day, (minutes, own) in zip(
+            DAYS, [(minutes, own) for minutes, own, days in spells for _ in range(days)], strict=False
+        )
     ]
 )
 
@@ -110,7 +122,7 @@ def test_any_order_any_batching_and_repetition_end_as_brute_force_says(data: st.
 
 def test_base_moves_on_and_a_correction_before_it_needs_everything() -> None:
     student = Student()
-    for day in DAYS[: 2 * REFOLD_DAYS + 5]:
+    for day in DAYS[: 2 * TRAIL_DAYS + 5]:
         student.apply([fact(attendance(STUDENT, day))])
         student.assess()
     assert student.base_day > 0

@@ -36,9 +36,27 @@ def test_points(name: str, numbers: Numbers, points: int) -> None:
     assert indicator.points(numbers) == points
 
 
-def history(absent: Sequence[int], *, first: int = 740_000, marks: Sequence[str] = ()) -> History:
-    days = [Day(first + n, 300, 0, minutes, 0, 0) for n, minutes in enumerate(absent)]
-    return History(days, {(f"K{n}", "final"): [Mark(1, "", first, value)] for n, value in enumerate(marks)})
+def history(
+    absent: Sequence[int], *, first: int = 740_000, marks: Sequence[str] = (), kind: str = "final", credit: int = 100
+) -> History:
+    """Days of 300 minutes; -1 for a day without register. The first mark is of a course that the diploma needs."""
+    totals = [(300, minutes, 1, 0) if minutes >= 0 else (0, 0, 0, 5) for minutes in absent]
+    days = [
+        Day(first + n, scheduled, 0, unexcused, late, unregistered)
+        for n, (scheduled, unexcused, late, unregistered) in enumerate(totals)
+    ]
+    return History(
+        days, {(f"K{n}", kind): [Mark(1, "", first, value, credit, n == 0)] for n, value in enumerate(marks)}
+    )
+
+
+def points(known: History) -> dict[str, int]:
+    return {reason.indicator: reason.points for reason in reasons_on(known, known.days[-1])}
+
+
+def numbers(known: History, name: str) -> Numbers:
+    [found] = [reason.numbers for reason in reasons_on(known, known.days[-1]) if reason.indicator == name]
+    return found
 
 
 def test_total_absence_needs_ten_days_with_a_register() -> None:
@@ -47,14 +65,66 @@ def test_total_absence_needs_ten_days_with_a_register() -> None:
 
 
 def test_every_reason_can_be_recomputed_from_its_own_numbers_and_says_its_days() -> None:
-    known = history([300] * 25, marks=["F", "-", "F", "F"])
-    reasons = reasons_on(known, 740_024)
-    assert {reason.indicator for reason in reasons} == {indicator.name for indicator in INDICATORS}
+    known = history([0] * 20 + [300] * 10, marks=["F", "-", "F", "F"], kind="term")
+    graded = history([0] * 20 + [300] * 10, marks=["F", "-", "F", "F"], credit=50)
+    reasons = [*reasons_on(known, 740_029), *reasons_on(graded, 740_029)]
+    assert {reason.indicator for reason in reasons} == {indicator.name for indicator in INDICATORS} - {"credit_margin"}
     for reason in reasons:
         [indicator] = [one for one in INDICATORS if one.name == reason.indicator]
         assert indicator.points(reason.numbers) == reason.points
         assert reason.first_day <= reason.last_day
-    assert score_on(known, 740_024) == sum(reason.points for reason in reasons) == 60
+    assert score_on(known, 740_029) == sum(reason.points for reason in reasons_on(known, 740_029))
+
+
+def test_the_score_is_capped() -> None:
+    known = history([0] * 20 + [300] * 10, marks=["F"] * 9)
+    assert sum(points(known).values()) == 20 + 16 + 12 + 8 + 6 + 24 + 8
+    assert score_on(known, 740_029) == min(100, sum(points(known).values()))
+
+
+STREAKS = [
+    pytest.param([0, 300, 300], 0, id="two days"),
+    pytest.param([0, 300, 300, 300], 6, id="three days"),
+    pytest.param([300, 300, 0, 300, 300, 300], 6, id="present in between"),
+    pytest.param([300, 300, 300, 299], 0, id="there for a minute today"),
+    pytest.param([300, -1, 300, -1, 300], 6, id="no register neither counts nor breaks"),
+    pytest.param([300] * 5, 12, id="five days"),
+]
+
+
+@pytest.mark.parametrize(("absent", "expected"), STREAKS)
+def test_absence_streak(absent: Sequence[int], expected: int) -> None:
+    assert points(history(absent)).get("absence_streak", 0) == expected
+
+
+TRENDS = [
+    pytest.param([0] * 20 + [30] * 10, 8, id="10 percentage points"),
+    pytest.param([0] * 20 + [30] * 9 + [29], 0, id="just below"),
+    pytest.param([60] * 20 + [60] * 10, 0, id="high but steady"),
+    pytest.param([0] * 9 + [300] * 10, 0, id="too little before"),
+    pytest.param([0] * 20 + [-1] * 6 + [300] * 4, 0, id="too few registers lately"),
+]
+
+
+@pytest.mark.parametrize(("absent", "expected"), TRENDS)
+def test_absence_trend(absent: Sequence[int], expected: int) -> None:
+    assert points(history(absent)).get("absence_trend", 0) == expected
+
+
+def test_of_failed_courses_and_credits_the_larger_counts() -> None:
+    assert points(history([0], marks=["F", "A"])) == {"credit_margin": 10, "diploma_critical": 8}
+    assert points(history([0], marks=["F", "A"], credit=50)) == {"failed_courses": 6, "diploma_critical": 8}
+    assert numbers(history([0], marks=["A", "F", "-"]), "credit_margin") == {"failed_credits": 200}
+
+
+def test_a_term_mark_has_lost_no_credits_yet() -> None:
+    assert points(history([0], marks=["A", "F"], kind="term")) == {"failed_courses": 6}
+
+
+@pytest.mark.parametrize(("failed", "expected"), [(99, 0), (100, 10), (200, 18), (250, 18), (251, 24)])
+def test_250_credits_are_still_within_the_margin(failed: int, expected: int) -> None:
+    [indicator] = [one for one in INDICATORS if one.name == "credit_margin"]
+    assert indicator.points({"failed_credits": failed}) == expected
 
 
 LEVELS = [

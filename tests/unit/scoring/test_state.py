@@ -12,8 +12,8 @@ def test_state_survives_encoding() -> None:
     student.apply(
         [
             LessonFact(740000, "måndag|1", Lesson(3, "ab", "registered", 60, 10, 20, True)),
-            MarkFact("MAT", "final", Mark(1, "cd", 740001, "F")),
-            MarkFact("MAT", "final", Mark(2, "ce", 740002, None)),
+            MarkFact("MAT", "final", Mark(1, "cd", 740001, "F", 100, True)),
+            MarkFact("MAT", "final", Mark(2, "ce", 740002, None, 100, True)),
             PlaceFact("björk", 739900, Place(1, "ef", "active", ("NA25a",))),
         ]
     )
