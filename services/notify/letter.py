@@ -93,11 +93,10 @@ def _student(student: str, place: Place, name: Name | None, language: Language) 
 
 def _changes(change: RiskLevelChanged, language: Language) -> tuple[str, ...]:
     moved = sorted(
-        ((name, gained) for name, gained in change.changes.items() if gained), key=lambda item: -abs(item[1])
+        ((indicator, gained) for indicator, gained in change.changes.items() if gained), key=lambda item: -abs(item[1])
     )
     return tuple(
-        f"{language.indicator(name)} {'+' if gained > 0 else '−'}{language.number(abs(gained))}"
-        for name, gained in moved
+        f"{language.wording.name(indicator)} {'+' if gained > 0 else '−'}{abs(gained)}" for indicator, gained in moved
     )
 
 

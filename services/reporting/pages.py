@@ -18,6 +18,7 @@ from services.reporting import words
 from services.reporting.api import LevelName, level_choice
 from services.reporting.texts import TEXTS
 from shared.events import EnrolmentStatus, Level
+from shared.wording import WORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,14 +63,15 @@ class Pages:
     def render(
         self, request: Request, template: str, content: dict[str, Any], status: int = HTTPStatus.OK
     ) -> HTMLResponse:
-        """A page. In templates: `text` (the language's words), `words`, `link(path, **query)`, and `content`."""
+        """A page. In templates: `text`, `words`, `wording` (of risks), `link(path, **query)`, and `content`."""
         language = language_of(request)
         page = self._environment.get_template(template).render(
             language=language,
             other_language=_address(request.url.path, {**request.query_params, "lang": _OTHER[language]}),
             text=TEXTS[language],
             words=words,
-            number=partial(words.number, language=language),
+            wording=WORDINGS[language],
+            number=partial(WORDINGS[language].numbers.number, decimals=1),
             link=partial(_link, request.query_params.get("lang")),
             style=self._style_address,
             levels=LEVELS,

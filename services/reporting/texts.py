@@ -1,13 +1,21 @@
-"""The fixed words of the pages, in Swedish and English."""
+"""The fixed words of the pages, in Swedish and English; names of levels are those that the mails use."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from shared.wording import WORDINGS
+
 Language = Literal["sv", "en"]
+
+
+def _levels(language: Language) -> dict[str, str]:
+    return {str(level): name.capitalize() for level, name in WORDINGS[language].levels.items()}
+
 
 TEXTS: dict[Language, dict[str, str]] = {
     "sv": {
+        **_levels("sv"),
         "skip": "Hoppa till innehållet",
         "start": "Alla skolenheter",
         "where": "Var du är",
@@ -20,9 +28,6 @@ TEXTS: dict[Language, dict[str, str]] = {
         "active": "Aktiva elever",
         "paused": "Uppehåll",
         "ended": "Avslutade",
-        "individual": "Individuell",
-        "targeted": "Riktad",
-        "universal": "Universell",
         "without_data": "Utan uppgifter",
         "shares": "Fördelning",
         "freshness": "Senast registrerad",
@@ -88,6 +93,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "back": "Till alla skolenheter",
     },
     "en": {
+        **_levels("en"),
         "skip": "Skip to content",
         "start": "All school units",
         "where": "Where you are",
@@ -100,9 +106,6 @@ TEXTS: dict[Language, dict[str, str]] = {
         "active": "Active students",
         "paused": "Paused",
         "ended": "Ended",
-        "individual": "Individual",
-        "targeted": "Targeted",
-        "universal": "Universal",
         "without_data": "Without data",
         "shares": "Distribution",
         "freshness": "Last register",

@@ -2,45 +2,11 @@
 
 from __future__ import annotations
 
-from services.notify.wording.language import NO_BREAK, Language, Numbers, Words
+from services.notify.wording.language import Language, Words
 from shared.events import Level, StaffRole
+from shared.wording import ENGLISH, NO_BREAK
 
-LEVELS = {Level.UNIVERSAL: "universal", Level.TARGETED: "targeted", Level.INDIVIDUAL: "individual"}
-
-
-def _total_absence(numbers: Numbers) -> str:
-    absent, scheduled = numbers["absent_minutes"], numbers["scheduled_minutes"]
-    share = LANGUAGE.number(1000 * int(absent) // int(scheduled) / 10, 1)
-    return (
-        f"Total absence {share}% over the last {LANGUAGE.number(numbers['school_days'])} school days "
-        f"({LANGUAGE.number(absent)} of {LANGUAGE.number(scheduled)}{NO_BREAK}minutes)"
-    )
-
-
-def _unexcused_absence(numbers: Numbers) -> str:
-    minutes = numbers["unexcused_minutes"]
-    return (
-        f"Unexcused absence {_duration(minutes)} over the last {LANGUAGE.number(numbers['calendar_days'])} days "
-        f"({LANGUAGE.number(minutes)}{NO_BREAK}minutes)"
-    )
-
-
-def _failed_courses(numbers: Numbers) -> str:
-    failed, warnings = numbers["failed"], numbers["open_warnings"]
-    parts = []
-    if failed or not warnings:
-        parts.append(
-            f"{LANGUAGE.number(failed)} {'course' if failed == 1 else 'courses'} with F or no basis for a grade"
-        )
-    if warnings:
-        parts.append(f"{LANGUAGE.number(warnings)} open F {'warning' if warnings == 1 else 'warnings'}")
-    return " and ".join(parts)
-
-
-def _duration(minutes: float) -> str:
-    hours, rest = divmod(round(minutes), 60)
-    parts = [f"{hours}{NO_BREAK}h"] if hours else []
-    return NO_BREAK.join([*parts, f"{rest}{NO_BREAK}min"] if rest or not hours else parts)
+LEVELS = ENGLISH.levels
 
 
 def _points(points: int) -> str:
@@ -65,20 +31,8 @@ def _fresh(counted: str, registered: str | None) -> str:
 
 LANGUAGE = Language(
     code="en",
-    decimal=".",
-    thousands=",",
+    wording=ENGLISH,
     months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-    levels=LEVELS,
-    indicators={
-        "total_absence": "total absence",
-        "unexcused_absence": "unexcused absence",
-        "failed_courses": "failed courses",
-    },
-    describe={
-        "total_absence": _total_absence,
-        "unexcused_absence": _unexcused_absence,
-        "failed_courses": _failed_courses,
-    },
     points=_points,
     subject=_subject,
     title=_title,

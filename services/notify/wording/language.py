@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from shared.events import Level, Reason, StaffRole
-
-NO_BREAK = "\N{NO-BREAK SPACE}"
-
-Numbers = Mapping[str, float | int]
-Describe = Callable[[Numbers], str]
-"""An indicator's raw numbers as a phrase, without dates and points. Raises `KeyError` when a number is missing."""
+from shared.wording import NO_BREAK, Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +33,20 @@ class Language:
     """Everything that differs between languages.
 
     Attributes:
-        decimal: Decimal sign.
-        thousands: What groups digits by three.
-        describe: The phrase of each indicator that the language knows; others are written as name and raw numbers.
+        wording: Levels, indicators and numbers, in the words that the pages use too.
+        points: So many points of risk.
+        subject: The subject line: `(from, to, school unit)`.
         title: A sentence on the change: `(from, to)`.
-        praise: What is said in addition when the level falls.
-        as_coordinator: Why somebody other than the coach gets the mail, by role.
+        rise: What is said in addition when the level rises.
+        fall: What is said in addition when the level falls.
+        fresh: Until when the data reach: `(counted, registered)`; the latter only when it lags behind.
+        left: What is said about a student who has left.
+        instead_of_coach: Why somebody other than the coach gets the mail, by role.
     """
 
     code: str
-    decimal: str
-    thousands: str
+    wording: Wording
     months: tuple[str, ...]
-    levels: Mapping[Level, str]
-    indicators: Mapping[str, str]
-    describe: Mapping[str, Describe]
     points: Callable[[int], str]
     subject: Callable[[Level, Level, str | None], str]
     title: Callable[[Level, Level], str]
@@ -62,11 +56,6 @@ class Language:
     left: str
     instead_of_coach: Mapping[StaffRole, str]
     words: Words
-
-    def number(self, value: float, decimals: int = 0) -> str:
-        """A number as it is written in print: 1 104 and 18,4 in Swedish."""
-        text = f"{value:,.{decimals}f}"
-        return "".join({",": self.thousands, ".": self.decimal}.get(sign, sign) for sign in text)
 
     def day(self, day: date, *, year: bool = False) -> str:
         """A date with its month in letters: 6 nov, 6 nov 2026."""
@@ -80,28 +69,7 @@ class Language:
         differ = first.year != last.year
         return f"{self.day(first, year=differ)}–{self.day(last, year=differ)}"
 
-    def indicator(self, indicator: str) -> str:
-        """An indicator's name for reading."""
-        return self.indicators.get(indicator, indicator)
-
     def reason(self, reason: Reason) -> tuple[str, str, str]:
         """What was counted, on which days, and its points."""
-        return self._counted(reason), self.period(reason.first_day, reason.last_day), self.points(reason.points)
-
-    def _counted(self, reason: Reason) -> str:
-        describe = self.describe.get(reason.indicator)
-        if describe is not None:
-            try:
-                return describe(reason.numbers)
-            except (KeyError, ZeroDivisionError):
-                # A newer scoring may count other things; raw numbers are better than no mail.
-                return self._raw(reason)
-        return self._raw(reason)
-
-    def _raw(self, reason: Reason) -> str:
-        numbers = ", ".join(
-            f"{name}{NO_BREAK}{self.number(value, 0 if float(value).is_integer() else 2)}"
-            for name, value in sorted(reason.numbers.items())
-        )
-        name = self.indicator(reason.indicator)
-        return f"{name}: {numbers}" if numbers else name
+        counted = self.wording.sentence(reason.indicator, reason.numbers)
+        return counted, self.period(reason.first_day, reason.last_day), self.points(reason.points)

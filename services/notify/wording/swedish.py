@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-from services.notify.wording.language import NO_BREAK, Language, Numbers, Words
+from services.notify.wording.language import Language, Words
 from shared.events import Level, StaffRole
+from shared.wording import NO_BREAK, SWEDISH
 
-LEVELS = {Level.UNIVERSAL: "universell", Level.TARGETED: "riktad", Level.INDIVIDUAL: "individuell"}
-
-
-def _total_absence(numbers: Numbers) -> str:
-    absent, scheduled = numbers["absent_minutes"], numbers["scheduled_minutes"]
-    share = LANGUAGE.number(1000 * int(absent) // int(scheduled) / 10, 1)
-    return (
-        f"Total frånvaro {share}{NO_BREAK}% de senaste {LANGUAGE.number(numbers['school_days'])} skoldagarna "
-        f"({LANGUAGE.number(absent)} av {LANGUAGE.number(scheduled)}{NO_BREAK}minuter)"
-    )
-
-
-def _unexcused_absence(numbers: Numbers) -> str:
-    minutes = numbers["unexcused_minutes"]
-    return (
-        f"Ogiltig frånvaro {_duration(minutes)} de senaste {LANGUAGE.number(numbers['calendar_days'])} dagarna "
-        f"({LANGUAGE.number(minutes)}{NO_BREAK}minuter)"
-    )
-
-
-def _failed_courses(numbers: Numbers) -> str:
-    failed, warnings = numbers["failed"], numbers["open_warnings"]
-    parts = []
-    if failed or not warnings:
-        parts.append(f"{LANGUAGE.number(failed)} {'kurs' if failed == 1 else 'kurser'} med F eller streck")
-    if warnings:
-        parts.append(f"{LANGUAGE.number(warnings)} {'öppen F-varning' if warnings == 1 else 'öppna F-varningar'}")
-    return " och ".join(parts)
-
-
-def _duration(minutes: float) -> str:
-    hours, rest = divmod(round(minutes), 60)
-    parts = [f"{hours}{NO_BREAK}h"] if hours else []
-    return NO_BREAK.join([*parts, f"{rest}{NO_BREAK}min"] if rest or not hours else parts)
+LEVELS = SWEDISH.levels
 
 
 def _points(points: int) -> str:
@@ -63,20 +31,8 @@ def _fresh(counted: str, registered: str | None) -> str:
 
 LANGUAGE = Language(
     code="sv",
-    decimal=",",
-    thousands=NO_BREAK,
+    wording=SWEDISH,
     months=("jan", "feb", "mars", "april", "maj", "juni", "juli", "aug", "sep", "okt", "nov", "dec"),
-    levels=LEVELS,
-    indicators={
-        "total_absence": "total frånvaro",
-        "unexcused_absence": "ogiltig frånvaro",
-        "failed_courses": "underkända kurser",
-    },
-    describe={
-        "total_absence": _total_absence,
-        "unexcused_absence": _unexcused_absence,
-        "failed_courses": _failed_courses,
-    },
     points=_points,
     subject=_subject,
     title=_title,

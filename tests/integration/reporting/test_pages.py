@@ -36,13 +36,13 @@ async def test_the_way_from_the_units_to_the_student(reporting: Reporting, publi
     assert "Åsö 1/2" in unit
     assert "NA24Ö" in unit
     assert "Trygghet" in unit
-    assert "Borta 17,6\u00a0% av tiden" in unit
+    assert "Total frånvaro 17,6\u00a0% de senaste" in unit
     student = await reporting.page(f"/students/{pseudonym('s')}")
     for text in ("Riktad", "1\u00a0060 av 6\u00a0000", "2026-10-19", "2026-11-20", "points-1", "Åsö 1/2"):
         assert text in student, text
     english = await reporting.page(f"/students/{pseudonym('s')}", lang="en")
     assert '<html lang="en">' in english
-    assert "Absent 17.6% of the time" in english
+    assert "Total absence 17.6% over the last" in english
 
 
 async def test_hostile_codes_are_shown_as_text(reporting: Reporting, publish: Publish) -> None:

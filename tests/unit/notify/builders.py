@@ -15,31 +15,31 @@ AS_OF = date(2026, 11, 6)
 RECEIVED = datetime(2026, 11, 6, 14, 30, tzinfo=UTC)
 
 
-def total_absence(points: int = 15, absent: int = 1104) -> Reason:
+def total_absence(points: int = 15) -> Reason:
     return Reason(
         indicator="total_absence",
         points=points,
-        numbers={"absent_minutes": absent, "scheduled_minutes": 6000, "school_days": 20},
+        numbers={"absent_minutes": 1104, "scheduled_minutes": 6000, "school_days": 20},
         first_day=date(2026, 10, 12),
         last_day=AS_OF,
     )
 
 
-def unexcused_absence(points: int = 10, minutes: int = 320) -> Reason:
+def unexcused_absence(points: int = 10) -> Reason:
     return Reason(
         indicator="unexcused_absence",
         points=points,
-        numbers={"unexcused_minutes": minutes, "calendar_days": 30},
+        numbers={"unexcused_minutes": 320, "calendar_days": 30},
         first_day=date(2026, 10, 8),
         last_day=AS_OF,
     )
 
 
-def failed_courses(points: int = 6, failed: int = 1, warnings: float = 0) -> Reason:
+def failed_courses(points: int = 6) -> Reason:
     return Reason(
         indicator="failed_courses",
         points=points,
-        numbers={"failed": failed, "open_warnings": warnings},
+        numbers={"failed": 1, "open_warnings": 0},
         first_day=date(2026, 8, 19),
         last_day=AS_OF,
     )
