@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -21,12 +21,13 @@ ZONE = ZoneInfo("Europe/Stockholm")
 
 @dataclass(frozen=True)
 class Expected:
-    """What a student should end with."""
+    """What a student should end with. `by_day`: score and level after each day with facts; not part of the comparison."""
 
     score: int
     level: str
     points: Mapping[str, int]
     as_of: str | None
+    by_day: Mapping[date, tuple[int, str]] = field(default_factory=dict, compare=False, repr=False)
 
 
 def expect(events: Iterable[Mapping[str, Any]]) -> dict[str, Expected]:
@@ -59,12 +60,15 @@ def _student(events: list[Mapping[str, Any]]) -> Expected:
     mark_days = {date.fromisoformat(data["recorded_on"]) for versions in marks.values() for data in versions}
     level, scores = "universal", [0]
     points: dict[str, int] = {}
+    by_day: dict[date, tuple[int, str]] = {}
     days = sorted({*school_days, *mark_days})
     for day in days:
         points = _points(day, school_days, held, marks)
         scores.append(min(100, sum(points.values())))
         level = _level(level, scores)
-    return Expected(scores[-1], level, {k: v for k, v in points.items() if v}, days[-1].isoformat() if days else None)
+        by_day[day] = (scores[-1], level)
+    as_of = days[-1].isoformat() if days else None
+    return Expected(scores[-1], level, {k: v for k, v in points.items() if v}, as_of, by_day)
 
 
 def _points(day: date, school_days: list[date], held: Mapping[Any, Any], marks: Mapping[Any, Any]) -> dict[str, int]:
