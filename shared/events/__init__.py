@@ -20,22 +20,35 @@ from shared.events.envelope import (
 from shared.events.grade import GradeKind, GradeRecorded
 from shared.events.messages import (
     BEHIND_TYPES,
+    AlertWithdrawnEvent,
     AnyEvent,
     AttendanceRecordedEvent,
     ClimateReportedEvent,
     EnrolmentChangedEvent,
     GradeRecordedEvent,
+    GroupSignalChangedEvent,
     RiskLevelChangedEvent,
     RiskScoredEvent,
     StaffChangedEvent,
     read_event,
 )
-from shared.events.risk import Level, Reason, RiskLevelChanged, RiskScored
+from shared.events.risk import (
+    AlertWithdrawn,
+    CorrectedFact,
+    GroupIndicator,
+    GroupSignalChanged,
+    Level,
+    Reason,
+    RiskLevelChanged,
+    RiskScored,
+)
 from shared.events.staff import StaffChanged, StaffRole
 
 __all__ = [
     "BEHIND_TYPES",
     "DOOR_TYPES",
+    "AlertWithdrawn",
+    "AlertWithdrawnEvent",
     "AnyEvent",
     "AttendanceRecorded",
     "AttendanceRecordedEvent",
@@ -43,6 +56,7 @@ __all__ = [
     "ClimateReported",
     "ClimateReportedEvent",
     "Code",
+    "CorrectedFact",
     "DoorEnrolmentChanged",
     "EnrolmentChanged",
     "EnrolmentChangedEvent",
@@ -52,6 +66,9 @@ __all__ = [
     "GradeKind",
     "GradeRecorded",
     "GradeRecordedEvent",
+    "GroupIndicator",
+    "GroupSignalChanged",
+    "GroupSignalChangedEvent",
     "Level",
     "Person",
     "Reason",

@@ -11,7 +11,7 @@ from shared.events.climate import ClimateReported
 from shared.events.enrolment import EnrolmentChanged
 from shared.events.envelope import Envelope, GroupOrUnit, Pseudonym, StaffId, field_errors
 from shared.events.grade import GradeRecorded
-from shared.events.risk import RiskLevelChanged, RiskScored
+from shared.events.risk import AlertWithdrawn, GroupSignalChanged, RiskLevelChanged, RiskScored
 from shared.events.staff import StaffChanged
 
 
@@ -64,6 +64,20 @@ class RiskLevelChangedEvent(Envelope[RiskLevelChanged]):
     subject: Pseudonym
 
 
+class AlertWithdrawnEvent(Envelope[AlertWithdrawn]):
+    """An alert that a correction made wrong."""
+
+    type: Literal["kvar.risk.alert_withdrawn.v1"] = "kvar.risk.alert_withdrawn.v1"
+    subject: Pseudonym
+
+
+class GroupSignalChangedEvent(Envelope[GroupSignalChanged]):
+    """A group or school unit that worsens together, or does so no longer."""
+
+    type: Literal["kvar.group.signal_changed.v1"] = "kvar.group.signal_changed.v1"
+    subject: GroupOrUnit
+
+
 AnyEvent = (
     AttendanceRecordedEvent
     | GradeRecordedEvent
@@ -72,6 +86,8 @@ AnyEvent = (
     | ClimateReportedEvent
     | RiskScoredEvent
     | RiskLevelChangedEvent
+    | AlertWithdrawnEvent
+    | GroupSignalChangedEvent
 )
 
 BEHIND_TYPES: dict[str, type[AnyEvent]] = {
@@ -84,6 +100,8 @@ BEHIND_TYPES: dict[str, type[AnyEvent]] = {
         ClimateReportedEvent,
         RiskScoredEvent,
         RiskLevelChangedEvent,
+        AlertWithdrawnEvent,
+        GroupSignalChangedEvent,
     )
 }
 

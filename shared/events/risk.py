@@ -1,7 +1,10 @@
-"""What scoring says: `risk.scored.v1` and `risk.level_changed.v1`."""
+"""What scoring says of a student: `risk.scored.v1`, `risk.level_changed.v1` and `risk.alert_withdrawn.v1`; of a group:
+`group.signal_changed.v1`.
+"""
 
 from datetime import date
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
@@ -28,7 +31,8 @@ class Reason(Contract):
     """One indicator's share of a score, with the raw numbers behind it, so that a person can recompute it by hand.
 
     Units stand in the names of `numbers` (`absent_minutes`, `scheduled_minutes`, `courses`). `from` and `to` are the
-    first and last day counted.
+    first and last day counted. `group` is set on reasons that speak of the whole group (`group_absence` and so on): they have
+    no points, and tell that the student's whole group worsens together.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -38,13 +42,15 @@ class Reason(Contract):
     numbers: dict[str, float | int]
     first_day: date = Field(alias="from")
     last_day: date = Field(alias="to")
+    group: Code | None = None
 
 
 class RiskScored(Contract):
     """A student's risk as it stands. Guarded by `revision`: a reader keeps only a higher one than it has.
 
-    `as_of` is the newest day in the student's own facts; `fresh_until` the newest day with a taken register. Published
-    by scoring, read by reporting.
+    `as_of` is the newest day in the student's own facts; `fresh_until` the newest day with a taken register. `stale_since`:
+    the first day from which on the group had ten school days without any register of this student; nothing when not
+    stale. Published by scoring, read by reporting.
     """
 
     school_unit: Code | None = None
@@ -54,6 +60,7 @@ class RiskScored(Contract):
     reasons: list[Reason]
     as_of: date | None = None
     fresh_until: date | None = None
+    stale_since: date | None = None
     model_version: str
     revision: int
 
@@ -62,7 +69,8 @@ class RiskLevelChanged(Contract):
     """A change of level, once for each `n` of a student; the event's id is `{subject}:{n}`.
 
     `changes` tells the points each indicator gained (+) or lost (−) since the previous level. `received_at` is when the
-    event that brought the change was received by ingest. Published by scoring, read by notify.
+    event that brought the change was received by ingest. `cause` is `rules` when no fact but the authority's rules changed.
+    Published by scoring, read by notify.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -78,4 +86,75 @@ class RiskLevelChanged(Contract):
     as_of: date
     fresh_until: date | None = None
     received_at: AwareDatetime
+    model_version: str
+    cause: Literal["facts", "rules"] = "facts"
+
+
+class CorrectedFact(Contract):
+    """A fact whose newer version made an alert wrong. `key`: the lesson, or the course and kind of mark. `day`: its school
+    day, or the day on which the mark was recorded.
+    """
+
+    kind: Literal["lesson", "mark"]
+    key: str
+    day: date
+    revision: int
+
+
+class AlertWithdrawn(Contract):
+    """An alert was wrong: by the facts as they are known now, the student has not stood at its level on any day since the one
+    it was raised on. The event's id is `{subject}:{n}`; `n` counts on with those of the level changes.
+
+    `alert` is the id of the level change that is withdrawn, `alert_level` the level that it announced. `from` and `to`: the
+    student's level before and now; they are the same where the level had fallen already. `cause`: a correction of facts
+    (those in `corrected`, 20 at most), or a change of the authority's rules. Published by scoring, read by notify.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    n: int = Field(ge=1)
+    alert: str
+    alert_level: Level = Field(strict=False)
+    from_level: Level = Field(alias="from", strict=False)
+    to_level: Level = Field(alias="to", strict=False)
+    score: int = Field(ge=0, le=100)
+    reasons: list[Reason]
+    cause: Literal["correction", "rules"]
+    corrected: list[CorrectedFact] = Field(max_length=20)
+    school_unit: Code | None = None
+    groups: list[Code]
+    as_of: date | None = None
+    fresh_until: date | None = None
+    received_at: AwareDatetime
+    model_version: str
+
+
+class GroupIndicator(StrEnum):
+    """What of a group can worsen together."""
+
+    ABSENCE = "absence"
+    UNEXCUSED_ABSENCE = "unexcused_absence"
+    LATE_ARRIVALS = "late_arrivals"
+    WARNINGS = "warnings"
+    CLIMATE = "climate"
+
+
+class GroupSignalChanged(Contract):
+    """A group or school unit worsens together in one indicator (`worse`), or does so no longer (`usual`).
+
+    The event's id is `{subject}:{n}`. `numbers`: the group's own now and before, and the rest of the unit's now, with their
+    units in the names. `students`: how many are counted, never fewer than five. `from` and `to`: the first and last day
+    counted. Published by scoring, read by reporting.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    n: int = Field(ge=1)
+    indicator: GroupIndicator = Field(strict=False)
+    state: Literal["worse", "usual"]
+    numbers: dict[str, float | int]
+    students: int = Field(ge=5)
+    school_unit: Code | None = None
+    first_day: date = Field(alias="from")
+    last_day: date = Field(alias="to")
     model_version: str

@@ -3,7 +3,7 @@
 Each service declares the whole before it starts, so that no order of starting can lose a message. Works on RabbitMQ 3.10
 and 4.x.
 
-    sis.events ─> ingest.sis          events ─> scoring.s00…, reporting.events, notify.events
+    sis.events ─> ingest.sis          events ─> scoring.s00…, scoring.climate, reporting.events, notify.events
     risk ─> reporting.risk, notify.risk
     <service>.retry.5s/1m/10m ──(after the wait)──> <service>.again ─> the service's queues, by the same routing key
     every work queue ──(rejected, delivery limit)──> <service>.parking
@@ -27,6 +27,10 @@ RISK = "risk"
 
 SCORED_KEY = "risk.scored"
 LEVEL_CHANGED_KEY = "level.changed"
+ALERT_WITHDRAWN_KEY = "alert.withdrawn"
+GROUP_SIGNAL_KEY = "group.signal_changed"
+
+CLIMATE_QUEUE = "scoring.climate"
 
 SERVICES = ("ingest", "scoring", "notify", "reporting")
 RETRY_STEPS: tuple[tuple[str, int], ...] = (("5s", 5_000), ("1m", 60_000), ("10m", 600_000))
@@ -77,10 +81,11 @@ def work_queues(shards: int) -> list[WorkQueue]:
     return [
         WorkQueue("ingest.sis", "ingest", SIS_EVENTS, ("#",)),
         *(WorkQueue(scoring_queue(n), "scoring", EVENTS, (f"s{n:02d}.#",)) for n in range(shards)),
+        WorkQueue(CLIMATE_QUEUE, "scoring", EVENTS, ("climate.reported",)),
         WorkQueue("reporting.events", "reporting", EVENTS, ("*.enrolment.changed", "climate.reported")),
-        WorkQueue("reporting.risk", "reporting", RISK, (SCORED_KEY,)),
+        WorkQueue("reporting.risk", "reporting", RISK, (SCORED_KEY, GROUP_SIGNAL_KEY)),
         WorkQueue("notify.events", "notify", EVENTS, ("*.enrolment.changed", "staff.changed")),
-        WorkQueue("notify.risk", "notify", RISK, (LEVEL_CHANGED_KEY,)),
+        WorkQueue("notify.risk", "notify", RISK, (LEVEL_CHANGED_KEY, ALERT_WITHDRAWN_KEY)),
     ]
 
 
