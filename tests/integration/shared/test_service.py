@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,50 +17,9 @@ from services.scoring.app import build
 from shared.settings import Settings
 from tests.builders import MONDAY, attendance, pseudonym, school_days
 from tests.integration.scoring.stage import Stage, expected, last_scores, until
+from tests.proxy import Proxy
 
 pytestmark = pytest.mark.integration
-
-
-@dataclass
-class Proxy:
-    """Forwards a port to the broker while it is up; `cut` drops every connection."""
-
-    port: int
-    host: str
-    broker_port: int
-    server: asyncio.Server | None = None
-    writers: list[asyncio.StreamWriter] = field(default_factory=list)
-    copying: set[asyncio.Task[None]] = field(default_factory=set)
-
-    async def up(self) -> None:
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-
-    async def down(self) -> None:
-        if self.server is not None:
-            self.server.close()
-            self.server = None
-        for writer in self.writers:
-            writer.close()
-        for task in self.copying:
-            task.cancel()
-        await asyncio.gather(*self.copying, return_exceptions=True)
-        self.writers.clear()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self.host, self.broker_port)
-        self.writers += [writer, back]
-        for source, target in ((reader, back), (there, writer)):
-            task = asyncio.create_task(_copy(source, target))
-            self.copying.add(task)
-            task.add_done_callback(self.copying.discard)
-
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
-    target.close()
 
 
 @asynccontextmanager
