@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shared.events import Level
 from shared.wording.numbers import NO_BREAK, NumberFormat, duration
 from shared.wording.reasons import IndicatorWords, Numbers, Wording
 
 _NUMBERS = NumberFormat(decimal=".", thousands=",", percent_sign="%")
 _number, _count, _share = _NUMBERS.number, _NUMBERS.count, _NUMBERS.share
+_tenths, _percent = _NUMBERS.tenths, _NUMBERS.percent_tenths
 
 
 def _last_school_days(count: float) -> str:
@@ -64,6 +67,46 @@ def _diploma_critical(numbers: Numbers) -> str:
     return f"{required} {'has' if courses == 1 else 'have'} F or no basis for a grade"
 
 
+def _whole(group: str | None) -> str:
+    if group is not None and group.startswith("unit:"):
+        return f"The whole school unit {group.removeprefix('unit:')}"
+    return f"The whole group {group.removeprefix('group:')}" if group is not None else "The whole group"
+
+
+def _compared(now: str, earlier: str, rest: str | None) -> str:
+    return f"{now} against {earlier}" + (f" (rest of the school {rest})" if rest is not None else "")
+
+
+def _group_share(name: str) -> Callable[[Numbers], str]:
+    def told(numbers: Numbers) -> str:
+        now = f"{name} {_percent(numbers['recent_percent'])} {_last_school_days(10)}"
+        rest = numbers.get("unit_percent")
+        earlier = f"{_percent(numbers['earlier_percent'])} over the 20 before"
+        return _compared(now, earlier, None if rest is None else _percent(rest))
+
+    return told
+
+
+def _group_late_arrivals(numbers: Numbers) -> str:
+    now = f"{_tenths(numbers['recent_late_per_student'])} late arrivals per student {_last_school_days(10)}"
+    rest = numbers.get("unit_late_per_student")
+    earlier = f"{_tenths(numbers['earlier_late_per_student'])} before"
+    return _compared(now, earlier, None if rest is None else _tenths(rest))
+
+
+def _group_warnings(numbers: Numbers) -> str:
+    now = f"{_tenths(numbers['recent_open_warnings_per_student'])} open F warnings per student"
+    rest = numbers.get("unit_open_warnings_per_student")
+    earlier = f"{_tenths(numbers['earlier_open_warnings_per_student'])} as it was 20{NO_BREAK}school days before"
+    return _compared(now, earlier, None if rest is None else _tenths(rest))
+
+
+def _group_climate(numbers: Numbers) -> str:
+    now = f"climate {_tenths(numbers['recent_mean'])} of 5"
+    rest = numbers.get("unit_mean")
+    return _compared(now, f"{_tenths(numbers['earlier_mean'])} before", None if rest is None else _tenths(rest))
+
+
 ENGLISH = Wording(
     numbers=_NUMBERS,
     levels={Level.UNIVERSAL: "universal", Level.TARGETED: "targeted", Level.INDIVIDUAL: "individual"},
@@ -77,4 +120,14 @@ ENGLISH = Wording(
         "credit_margin": IndicatorWords("reduced diploma margin", _credit_margin),
         "diploma_critical": IndicatorWords("courses required for the diploma", _diploma_critical),
     },
+    group_indicators={
+        "group_absence": IndicatorWords("absence of the whole group", _group_share("absence")),
+        "group_unexcused_absence": IndicatorWords(
+            "unexcused absence of the whole group", _group_share("unexcused absence")
+        ),
+        "group_late_arrivals": IndicatorWords("late arrivals of the whole group", _group_late_arrivals),
+        "group_warnings": IndicatorWords("open warnings of the whole group", _group_warnings),
+        "group_climate": IndicatorWords("climate of the whole group", _group_climate),
+    },
+    whole=_whole,
 )

@@ -30,6 +30,14 @@ class NumberFormat:
         """So many percent, with one decimal at most."""
         return f"{self.number(value, 1)}{self.percent_sign}"
 
+    def tenths(self, value: float) -> str:
+        """A number with one decimal always: 7.0 beside 14.2."""
+        return self._fixed(value, 1)
+
+    def percent_tenths(self, value: float) -> str:
+        """So many percent, with one decimal always."""
+        return f"{self._fixed(value, 1)}{self.percent_sign}"
+
     def share(self, part: float, whole: float) -> str:
         """A part as percent with one decimal, never rounded up: 14.96 % has not reached the threshold of 15.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shared.events import Level
 from shared.wording.numbers import NO_BREAK, NumberFormat, duration
 from shared.wording.reasons import IndicatorWords, Numbers, Wording
 
 _NUMBERS = NumberFormat(decimal=",", thousands=NO_BREAK, percent_sign=f"{NO_BREAK}%")
 _number, _count, _share = _NUMBERS.number, _NUMBERS.count, _NUMBERS.share
+_tenths, _percent = _NUMBERS.tenths, _NUMBERS.percent_tenths
 
 
 def _last_school_days(count: float) -> str:
@@ -63,6 +66,46 @@ def _diploma_critical(numbers: Numbers) -> str:
     return f"{_count(numbers['critical_courses'], 'kurs', 'kurser')} som krävs för examen har F eller streck"
 
 
+def _whole(group: str | None) -> str:
+    if group is not None and group.startswith("unit:"):
+        return f"Hela skolenheten {group.removeprefix('unit:')}"
+    return f"Hela gruppen {group.removeprefix('group:')}" if group is not None else "Hela gruppen"
+
+
+def _compared(now: str, earlier: str, rest: str | None) -> str:
+    return f"{now} mot {earlier}" + (f" (övriga skolan {rest})" if rest is not None else "")
+
+
+def _group_share(name: str) -> Callable[[Numbers], str]:
+    def told(numbers: Numbers) -> str:
+        now = f"{name} {_percent(numbers['recent_percent'])} {_last_school_days(10)}"
+        rest = numbers.get("unit_percent")
+        earlier = f"{_percent(numbers['earlier_percent'])} de 20 före"
+        return _compared(now, earlier, None if rest is None else _percent(rest))
+
+    return told
+
+
+def _group_late_arrivals(numbers: Numbers) -> str:
+    now = f"{_tenths(numbers['recent_late_per_student'])} sena ankomster per elev {_last_school_days(10)}"
+    rest = numbers.get("unit_late_per_student")
+    earlier = f"{_tenths(numbers['earlier_late_per_student'])} före"
+    return _compared(now, earlier, None if rest is None else _tenths(rest))
+
+
+def _group_warnings(numbers: Numbers) -> str:
+    now = f"{_tenths(numbers['recent_open_warnings_per_student'])} öppna F-varningar per elev"
+    rest = numbers.get("unit_open_warnings_per_student")
+    earlier = f"{_tenths(numbers['earlier_open_warnings_per_student'])} för 20{NO_BREAK}skoldagar sedan"
+    return _compared(now, earlier, None if rest is None else _tenths(rest))
+
+
+def _group_climate(numbers: Numbers) -> str:
+    now = f"klimat {_tenths(numbers['recent_mean'])} av 5"
+    rest = numbers.get("unit_mean")
+    return _compared(now, f"{_tenths(numbers['earlier_mean'])} före", None if rest is None else _tenths(rest))
+
+
 SWEDISH = Wording(
     numbers=_NUMBERS,
     levels={Level.UNIVERSAL: "universell", Level.TARGETED: "riktad", Level.INDIVIDUAL: "individuell"},
@@ -76,4 +119,12 @@ SWEDISH = Wording(
         "credit_margin": IndicatorWords("minskad marginal till examen", _credit_margin),
         "diploma_critical": IndicatorWords("kurser som krävs för examen", _diploma_critical),
     },
+    group_indicators={
+        "group_absence": IndicatorWords("hela gruppens frånvaro", _group_share("frånvaro")),
+        "group_unexcused_absence": IndicatorWords("hela gruppens ogiltiga frånvaro", _group_share("ogiltig frånvaro")),
+        "group_late_arrivals": IndicatorWords("hela gruppens sena ankomster", _group_late_arrivals),
+        "group_warnings": IndicatorWords("hela gruppens öppna varningar", _group_warnings),
+        "group_climate": IndicatorWords("hela gruppens klimat", _group_climate),
+    },
+    whole=_whole,
 )
