@@ -43,6 +43,10 @@ CONFLICTS = Counter(
     "Writes redone because another replica was faster. A steady high share: fewer replicas per shard would do.",
     ["service"],
 )
+BEYOND_RETENTION = Counter(
+    "kvar_scoring_beyond_retention_total",
+    "Lessons older than what is kept, not taken. Rising: a source sends its whole past; nothing is wrong.",
+)
 OUTBOX_AGE = Gauge(
     "kvar_outbox_age_seconds",
     "Age of the oldest level change that is not yet published. Over 60: the broker refuses or the sweeper is stuck.",
@@ -54,8 +58,19 @@ RETRIED = Counter(
 )
 PARKED = Counter(
     "kvar_parked_total",
-    "Messages parked for a person to look at. Not zero: read <service>.parking, mend the cause, replay.",
+    "Messages parked for a person to look at. Not zero: `kvar parking list`, mend the cause, `kvar parking replay`.",
     ["service", "reason"],
+)
+INTAKE_STOPPED = Gauge(
+    "kvar_intake_stopped",
+    "1 while a process takes no messages, by cause. outage: it goes on by itself when the database is back. parking_budget: "
+    "nothing but parking succeeds; mend the cause, restart, replay (`kvar parking`).",
+    ["service", "cause"],
+)
+GIVEN_BACK = Counter(
+    "kvar_given_back_total",
+    "Messages put back unworked because the process stopped taking any. Rising: see kvar_intake_stopped.",
+    ["service"],
 )
 OUTAGES = Counter(
     "kvar_outages_total", "Times that work waited for broker or database. Rising: look at their health.", ["service"]

@@ -41,9 +41,22 @@ class Settings(BaseSettings):
         default=8, ge=1, le=100, description="queues that students are spread over; changing it is safe at any time"
     )
     time_zone: str = Field(default="Europe/Stockholm", description="IANA name; a lesson's school day is its date there")
+    school_years_kept: int = Field(
+        default=2, ge=1, le=10, description="school years for which lessons are kept, the current one included"
+    )
     batch_size: int = Field(default=500, ge=1, le=5000, description="messages scored together at most")
     batch_wait_ms: int = Field(
         default=20, ge=0, le=1000, description="how long a batch waits for company, milliseconds"
+    )
+
+    parking_budget: int = Field(
+        default=100, ge=0, description="messages a process parks in a row before it stops taking any; 0: no limit"
+    )
+    outage_patience_seconds: float = Field(
+        default=10.0,
+        ge=0.1,
+        le=600,
+        description="how long the database is away before messages go back to their queues",
     )
 
     publishers: dict[str, SecretStr] = Field(

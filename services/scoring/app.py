@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from services.scoring.handlers import handler
 from services.scoring.rescoring import SERVICE, Incoming, Rescoring, utc_now
+from services.scoring.rule_store import RuleBook, RuleStore
 from services.scoring.store import ScoringStore
 from shared.background import Rounds, background
-from shared.events import RiskLevelChangedEvent, RiskScoredEvent
+from shared.events import AlertWithdrawnEvent, RiskLevelChangedEvent, RiskScoredEvent
 from shared.messaging import topology
 from shared.messaging.batching import Batcher
 from shared.messaging.broker import confirmed_publish, publisher, subscribe
@@ -27,12 +28,18 @@ LANES = 2
 SWEEP_EVERY_SECONDS = 15.0
 STRANDED_AFTER = timedelta(minutes=1)
 SWEEP_LIMIT = 500
+REFRESH_LIMIT = 50
+REFRESH_EVERY_SECONDS = 2.0
+REFRESH_SHARE = 0.5
+"""Of the time: when new rules come, the events of today go on beside them."""
 
 
 def build(settings: Settings) -> FastAPI:
     """The service, ready to be served."""
     running = connect(SERVICE, settings)
-    rescoring = Rescoring(ScoringStore(running.database), confirmed_publish(running.broker, topology.RISK), utc_now)
+    store, rules = ScoringStore(running.database), RuleStore(running.database)
+    publish = confirmed_publish(running.broker, topology.RISK)
+    rescoring = Rescoring(store, publish, utc_now, RuleBook(rules), settings.school_years_kept)
     lanes = [
         Batcher[Incoming](rescoring.process, max_size=settings.batch_size, max_wait=settings.batch_wait_ms / 1000)
         for _ in range(min(LANES, settings.shards))
@@ -47,15 +54,20 @@ def build(settings: Settings) -> FastAPI:
         )
     publisher(running.broker, topology.RISK, topology.SCORED_KEY, RiskScoredEvent, "risk.scored")
     publisher(running.broker, topology.RISK, topology.LEVEL_CHANGED_KEY, RiskLevelChangedEvent, "risk.level_changed")
+    publisher(running.broker, topology.RISK, topology.ALERT_WITHDRAWN_KEY, AlertWithdrawnEvent, "risk.alert_withdrawn")
 
     @asynccontextmanager
-    async def start(running: Running) -> AsyncIterator[None]:
-        await ScoringStore(running.database).prepare()
+    async def start(_: Running) -> AsyncIterator[None]:
+        await store.prepare()
+        await rules.prepare()
         async with AsyncExitStack() as stack:
             for lane in lanes:
                 await stack.enter_async_context(lane)
-            sweeping = Rounds("sweeping", lambda: rescoring.sweep(STRANDED_AFTER, SWEEP_LIMIT), SWEEP_EVERY_SECONDS)
-            await stack.enter_async_context(background(SERVICE, sweeping))
+            rounds = (
+                Rounds("sweeping", lambda: rescoring.sweep(STRANDED_AFTER, SWEEP_LIMIT), SWEEP_EVERY_SECONDS),
+                Rounds("refreshing", lambda: rescoring.refresh(REFRESH_LIMIT), REFRESH_EVERY_SECONDS, REFRESH_SHARE),
+            )
+            await stack.enter_async_context(background(SERVICE, *rounds))
             yield
 
     return build_app(

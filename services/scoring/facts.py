@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from shared.events import AttendanceState, EnrolmentStatus
 
+REGISTERED = AttendanceState.REGISTERED.value
+UNREGISTERED = AttendanceState.UNREGISTERED.value
+
 
 class Lesson(NamedTuple):
     """One version of what is known of a student in one lesson. Minutes are scheduled minutes of this student."""
@@ -93,32 +96,20 @@ class PlaceFact:
 Fact = LessonFact | MarkFact | PlaceFact
 
 
-def is_newer(candidate: Lesson | Mark | Place, current: Lesson | Mark | Place | None) -> bool:
-    """Whether the candidate replaces the current version."""
-    return current is None or (candidate.revision, candidate.digest) > (current.revision, current.digest)
-
-
 def sum_day(day: int, lessons: Iterable[Lesson]) -> Day | None:
     """The day's totals, or nothing when no lesson took place."""
     scheduled = excused = unexcused = late = unregistered = 0
-    for lesson in lessons:
-        if lesson.state == AttendanceState.REGISTERED:
-            scheduled += lesson.minutes
-            excused += lesson.excused
-            unexcused += lesson.unexcused
-            late += lesson.late
-        elif lesson.state == AttendanceState.UNREGISTERED:
+    for _, _, state, minutes, excused_minutes, unexcused_minutes, is_late in lessons:
+        if state == REGISTERED:
+            scheduled += minutes
+            excused += excused_minutes
+            unexcused += unexcused_minutes
+            late += is_late
+        elif state == UNREGISTERED:
             unregistered += 1
     if not scheduled and not unregistered:
         return None
     return Day(day, scheduled, excused, unexcused, late, unregistered)
-
-
-def valid_mark(versions: Iterable[Mark], day: int) -> Mark | None:
-    """What holds on a day: of the versions recorded until then the highest, unless that is a retraction."""
-    known = [version for version in versions if version.recorded_on <= day]
-    newest = max(known) if known else None
-    return newest if newest is not None and newest.value is not None else None
 
 
 def current_place(places: Mapping[tuple[str, int], Place]) -> tuple[str, Place] | None:

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from zoneinfo import ZoneInfo
 
 from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, Place, PlaceFact, day_number
+from services.scoring.messages import DIGEST_LENGTH
+from services.scoring.records import KeptFact
 from services.scoring.rescoring import Incoming
-from services.scoring.store import DIGEST_LENGTH, KeptFact
 from shared.errors import FieldError, Reject
 from shared.events import (
     AnyEvent,

@@ -2,7 +2,7 @@
 
 1. keep the facts (append-only, repetitions are harmless);
 2. read the students, and only then any further facts: the other order loses updates;
-3. apply and assess (pure); a change of level adds an outbox entry with the next number;
+3. apply and assess (pure); a change of level and an alert that has become wrong add outbox entries with the next numbers;
 4. write all by compare-and-set; who was overtaken is read again and redone, alone;
 5. publish score and outbox of every student of the batch, also where all was repetition: a replica may have died between
    writing and publishing; then clear the outboxes. Only a score that says the same as the one before is not said again;
@@ -13,21 +13,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from services.scoring.indicators import MODEL_VERSION
-from services.scoring.store import DIGEST_LENGTH, KeptFact, OutboxEntry, ScoringStore, StudentRecord, latest_received
-from services.scoring.student import Assessment, Needs, from_facts
+from services.scoring.facts import Fact, LessonFact
+from services.scoring.messages import Assessed, Change, announce, digest, scored
+from services.scoring.records import STATE_FORMAT, Basis, KeptFact, Noted, OutboxEntry, StudentRecord
+from services.scoring.retention import kept_from
+from services.scoring.rule_store import RuleBook
+from services.scoring.store import ScoringStore, Write
+from services.scoring.student import EVERYTHING, NOTHING, Raised, Student, from_facts
 from shared import metrics
-from shared.events import Level, RiskLevelChanged, RiskLevelChangedEvent, RiskScored, RiskScoredEvent, content_digest
+from shared.events import RiskScoredEvent
 from shared.messaging.broker import Publish
-from shared.messaging.topology import LEVEL_CHANGED_KEY, SCORED_KEY
+from shared.messaging.topology import SCORED_KEY
 from shared.waiting import through_outages
 
-SOURCE = "/kvar/scoring"
 SERVICE = "scoring"
 
 logger = logging.getLogger(__name__)
@@ -43,173 +45,205 @@ class Incoming:
     authority: str
 
 
+@dataclass(slots=True)
+class Work:
+    """What there is to do for one student; with nothing in it, the student is assessed by the rules of today."""
+
+    authority: str
+    kept: list[KeptFact] = field(default_factory=list)
+    noted: Noted | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """A student after a batch: `entries` are new level changes, already numbered; `score` is None when it is no news."""
+    """A student after a batch: `entries` are new in the outbox; `score` is to be published, None when it is no news."""
 
     record: StudentRecord
     changed: bool
-    entries: tuple[OutboxEntry, ...]
-    score: RiskScored | None
+    is_news_to_groups: bool
+    entries: Sequence[OutboxEntry]
+    score: RiskScoredEvent | None
 
 
 class Rescoring:
-    """Processes batches. Any number of replicas may run side by side."""
+    """Processes batches. Any number of replicas may run side by side.
 
-    def __init__(self, store: ScoringStore, publish: Publish, clock: Clock) -> None:
+    `school_years`: for how many school years lessons are kept, this one included.
+    """
+
+    def __init__(
+        self, store: ScoringStore, publish: Publish, clock: Clock, book: RuleBook, school_years: int = 2
+    ) -> None:
         self._store = store
+        self._book = book
         self._publish = publish
         self._clock = clock
+        self._school_years = school_years
 
     async def process(self, batch: Sequence[Incoming]) -> Sequence[None]:
-        """Handles a batch to the end, through outages and conflicts."""
+        """Handles a batch of facts to the end, through outages and conflicts."""
         metrics.BATCH_SIZE.labels(SERVICE).observe(len(batch))
-        await through_outages(lambda: self._store.keep_facts([item.kept for item in batch]), service=SERVICE)
-        remaining: dict[str, list[Incoming]] = defaultdict(list)
-        for item in batch:
-            remaining[item.kept.student].append(item)
-        while remaining:
-            work = dict(remaining)
-            overtaken = await through_outages(lambda work=work: self._attempt(work), service=SERVICE)  # type: ignore[misc]
-            metrics.CONFLICTS.labels(SERVICE).inc(len(overtaken))
-            remaining = defaultdict(list, {student: work[student] for student in overtaken})
+        first_kept = self._kept_from()
+        kept = [item for item in batch if not _is_before(item.kept.fact, first_kept)]
+        metrics.BEYOND_RETENTION.inc(len(batch) - len(kept))
+        await through_outages(lambda: self._store.keep_facts([item.kept for item in kept]), service=SERVICE)
+        work: dict[str, Work] = {}
+        for item in kept:
+            work.setdefault(item.kept.student, Work(item.authority)).kept.append(item.kept)
+        await self._settle(work)
         now = self._clock()
         for item in batch:
             metrics.EVENT_TO_SCORE.observe(max(0.0, (now - item.kept.recorded_time).total_seconds()))
         return [None] * len(batch)
 
-    async def _attempt(self, work: dict[str, list[Incoming]]) -> frozenset[str]:
-        records = await self._store.read_students({student: items[0].authority for student, items in work.items()})
-        rescored = [
-            await self._rescore(records[student], [item.kept for item in items]) for student, items in work.items()
-        ]
-        overtaken = await self._store.write_students([(one.record, one.entries) for one in rescored if one.changed])
+    async def note(self, authority: str, notes: Mapping[str, Noted]) -> None:
+        """Takes down what their groups say of students, and tells those whose score says something new by it."""
+        await self._settle({student: Work(authority, noted=noted) for student, noted in notes.items()})
+
+    async def refresh(self, limit: int) -> int:
+        """Assesses students anew whose state was made by older rules, another format, or lessons that are kept no longer.
+
+        Returns how many there were, `limit` at most.
+        """
+        await self._book.look(at_once=True)
+        floor = Basis(self._kept_from(), STATE_FORMAT)
+        found = dict.fromkeys(await self._store.outdated(floor, None, limit))
+        for authority in self._book.with_own_rules():
+            basis = floor._replace(rules=self._book.model(authority).number)
+            found.update(dict.fromkeys(await self._store.outdated(basis, authority, limit)))
+        students = list(found)[:limit]
+        await self._settle({student: Work("") for student in students})
+        return len(students)
+
+    async def _settle(self, work: dict[str, Work]) -> None:
+        remaining = work
+        while remaining:
+            attempt = remaining
+            overtaken = await through_outages(lambda work=attempt: self._attempt(work), service=SERVICE)  # type: ignore[misc]
+            metrics.CONFLICTS.labels(SERVICE).inc(len(overtaken))
+            remaining = {student: attempt[student] for student in overtaken}
+
+    async def _attempt(self, work: dict[str, Work]) -> Collection[str]:
+        await self._book.look()
+        records = await self._store.read_students({student: each.authority for student, each in work.items()})
+        if any(record.basis.rules > self._book.model(record.authority).number for record in records.values()):
+            await self._book.look(at_once=True)
+        done = [await self._rescore(records[student], each) for student, each in work.items()]
+        rescored = [one for one in done if one is not None]
+        overtaken = await self._store.write_students(
+            [Write(one.record, one.entries, one.is_news_to_groups) for one in rescored if one.changed]
+        )
         await self._tell([one for one in rescored if one.record.id not in overtaken])
         return overtaken
 
-    async def _rescore(self, record: StudentRecord, kept: list[KeptFact]) -> Rescored:
-        facts = [item.fact for item in kept]
-        needs = record.state.needs(facts)
+    async def _rescore(self, record: StudentRecord, work: Work) -> Rescored | None:
+        if not record.rev and not work.kept:
+            return None
+        model = self._book.model(record.authority)
+        facts = [item.fact for item in work.kept]
+        before = record.basis
+        record.basis = before.joined(Basis(self._kept_from(), STATE_FORMAT, model.number))
+        is_outdated = record.rev > 0 and record.basis != before
+        needs = EVERYTHING if is_outdated else record.state.needs(facts)
+        news: Sequence[Fact] = facts
         if needs.everything:
-            before, record.state = record.state, from_facts(await self._store.read_facts(record.id, needs))
-            changed = record.state != before
+            state = await self._from_all_facts(record, before)
+            changed, record.state = is_outdated or state != record.state, state
         else:
             older = await self._store.read_facts(record.id, needs) if needs.days else []
-            changed = record.state.apply([*older, *facts])
-        assessment = record.state.assess()
-        entries = self._level_change(record, assessment, kept) if changed else ()
-        score = scored(record, assessment, revision=record.rev + 1 if changed else record.rev)
-        said, record.said = (
-            record.said,
-            content_digest(score.model_dump(mode="json", exclude={"revision"}))[:DIGEST_LENGTH],
+            news = record.state.apply([*older, *facts])
+            changed = bool(news)
+        is_noted = work.noted is not None and work.noted != record.noted
+        record.noted = work.noted or record.noted
+        assessed = Assessed(
+            record,
+            record.state.assess(model),
+            model,
+            Change(news, _received(work, self._clock()), record.rev > 0 and record.basis.rules != before.rules),
         )
-        # Only with all facts at hand is it sure that something here is new, and no repetition after a crash.
-        no_news = changed and needs == Needs() and said == record.said
-        return Rescored(record, changed, entries, None if no_news else score)
+        if work.kept:
+            # Only with all facts at hand is it sure that something here is new, and no repetition after a crash.
+            return self._by_facts(assessed, changed, is_sure=needs == NOTHING)
+        return self._by_itself(assessed, changed or is_noted, is_news_to_groups=changed)
 
-    def _level_change(
-        self, record: StudentRecord, assessment: Assessment, kept: list[KeptFact]
-    ) -> tuple[OutboxEntry, ...]:
-        if assessment.level == record.level:
-            return ()
-        record.alerts += 1
-        points = {reason.indicator: reason.points for reason in assessment.reasons}
-        now = self._clock()
-        event = level_changed(record, assessment, points, received_at=latest_received(kept), now=now)
-        record.level, record.points = assessment.level, points
-        return (OutboxEntry(event.id, now, event.encode().decode()),)
+    def _by_facts(self, assessed: Assessed, changed: bool, *, is_sure: bool) -> Rescored:
+        """Redelivered until it is done, so that the score may be published without a trace in the database."""
+        record, now = assessed.record, self._clock()
+        entries = announce(assessed, now) if changed else []
+        said, record.said = record.said, digest(assessed)
+        score = None
+        if not (changed and is_sure and said == record.said):
+            revision = record.rev + 1 if changed else record.rev
+            score = scored(assessed, revision=revision, now=now)
+        return Rescored(record, changed, changed, entries, score)
+
+    def _by_itself(self, assessed: Assessed, changed: bool, *, is_news_to_groups: bool) -> Rescored:
+        """Nobody would repeat this after a crash: the score goes through the outbox, too."""
+        record, now = assessed.record, self._clock()
+        entries = announce(assessed, now) if changed else []
+        said, record.said = record.said, digest(assessed)
+        if changed and said != record.said:
+            event = scored(assessed, revision=record.rev + 1, now=now)
+            entries.append(OutboxEntry(event.id, now, SCORED_KEY, event.encode().decode()))
+        return Rescored(record, changed, is_news_to_groups, entries, None)
+
+    async def _from_all_facts(self, record: StudentRecord, before: Basis) -> Student:
+        first_kept = record.basis.kept_from
+        if record.rev and first_kept > before.kept_from:
+            await self._store.forget_lessons(record.id, first_kept)
+        facts = await self._store.read_facts(record.id, EVERYTHING)
+        state = from_facts([fact for fact in facts if not _is_before(fact, first_kept)])
+        state.raised = [
+            Raised(raised.n, raised.day, raised.rank) for raised in record.state.raised if raised.day >= first_kept
+        ]
+        return state
 
     async def _tell(self, rescored: list[Rescored]) -> None:
-        now = self._clock()
         outboxes = {one.record.id: [*one.record.outbox, *one.entries] for one in rescored}
         await asyncio.gather(
-            *(self._publish_score(one.record, one.score, now) for one in rescored if one.score is not None),
+            *(self._publish_score(one.score) for one in rescored if one.score is not None),
             *(self._publish_entry(entry) for entries in outboxes.values() for entry in entries),
         )
-        published = {student: [entry.id for entry in entries] for student, entries in outboxes.items() if entries}
-        await self._store.clear_outbox(published)
+        await self._told({student: entries for student, entries in outboxes.items() if entries})
 
-    async def _publish_score(self, record: StudentRecord, score: RiskScored, now: datetime) -> None:
-        event = RiskScoredEvent(
-            id=f"{record.id}:scored:{score.revision}",
-            source=SOURCE,
-            subject=record.id,
-            time=now,
-            authority=record.authority,
-            dataschema="urn:kvar:risk.scored.v1",
-            data=score,
+    async def _told(self, outboxes: Mapping[str, Sequence[OutboxEntry]]) -> None:
+        alerts = [(student, entry) for student, entries in outboxes.items() for entry in entries]
+        await self._store.keep_said([(student, entry) for student, entry in alerts if entry.key != SCORED_KEY])
+        await self._store.clear_outbox(
+            {student: [entry.id for entry in entries] for student, entries in outboxes.items()}
         )
+
+    async def _publish_score(self, event: RiskScoredEvent) -> None:
         await self._publish(event.encode(), routing_key=SCORED_KEY, message_id=event.id)
 
     async def _publish_entry(self, entry: OutboxEntry) -> None:
-        await self._publish(entry.body.encode(), routing_key=LEVEL_CHANGED_KEY, message_id=entry.id)
+        await self._publish(entry.body.encode(), routing_key=entry.key, message_id=entry.id)
 
     async def sweep(self, age: timedelta, limit: int) -> int:
-        """Publishes level changes that a crash left in outboxes; returns how many students had any."""
+        """Publishes what a crash left in outboxes; returns how many students had any."""
         stranded = await self._store.stranded(self._clock(), age, limit)
         for _, entries in stranded:
             for entry in entries:
                 await self._publish_entry(entry)
-        await self._store.clear_outbox({student: [entry.id for entry in entries] for student, entries in stranded})
+        await self._told(dict(stranded))
         if stranded:
-            logger.warning("published stranded level changes", extra={"students": len(stranded)})
+            logger.warning("published what was stranded in outboxes", extra={"students": len(stranded)})
         oldest = await self._store.oldest_outbox_entry()
         metrics.OUTBOX_AGE.set((self._clock() - oldest).total_seconds() if oldest else 0.0)
         return len(stranded)
 
-
-def scored(record: StudentRecord, assessment: Assessment, *, revision: int) -> RiskScored:
-    """What there is to say of a student's risk as it stands."""
-    return RiskScored(
-        school_unit=record.state.school_unit(),
-        groups=record.state.groups(),
-        score=assessment.score,
-        level=assessment.level,
-        reasons=list(assessment.reasons),
-        as_of=_date(assessment.as_of),
-        fresh_until=_date(assessment.fresh_until),
-        model_version=MODEL_VERSION,
-        revision=revision,
-    )
+    def _kept_from(self) -> int:
+        return kept_from(self._clock().date(), self._school_years)
 
 
-def level_changed(
-    record: StudentRecord, assessment: Assessment, points: dict[str, int], *, received_at: datetime, now: datetime
-) -> RiskLevelChangedEvent:
-    """The message that an alert is made from; `record` still bears the level and points before the change."""
-    indicators = sorted({*points, *record.points})
-    return RiskLevelChangedEvent(
-        id=f"{record.id}:{record.alerts}",
-        source=SOURCE,
-        subject=record.id,
-        time=now,
-        authority=record.authority,
-        dataschema="urn:kvar:risk.level_changed.v1",
-        data=RiskLevelChanged(
-            n=record.alerts,
-            from_level=Level(record.level),
-            to_level=assessment.level,
-            score=assessment.score,
-            reasons=list(assessment.reasons),
-            changes={
-                name: points.get(name, 0) - record.points.get(name, 0)
-                for name in indicators
-                if points.get(name, 0) != record.points.get(name, 0)
-            },
-            school_unit=record.state.school_unit(),
-            groups=record.state.groups(),
-            as_of=_date(assessment.as_of) or now.date(),
-            fresh_until=_date(assessment.fresh_until),
-            received_at=received_at,
-            model_version=MODEL_VERSION,
-        ),
-    )
+def _received(work: Work, now: datetime) -> datetime:
+    return max((item.recorded_time for item in work.kept), default=now)
 
 
-def _date(day: int | None) -> date | None:
-    return date.fromordinal(day) if day else None
+def _is_before(fact: Fact, day: int) -> bool:
+    return isinstance(fact, LessonFact) and fact.day < day
 
 
 def utc_now() -> datetime:
-    """The wall clock; the core itself never looks at one."""
+    """The wall clock: it decides when something is repeated or forgotten, never what a score says."""
     return datetime.now(UTC)

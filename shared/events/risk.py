@@ -69,7 +69,7 @@ class RiskLevelChanged(Contract):
     """A change of level, once for each `n` of a student; the event's id is `{subject}:{n}`.
 
     `changes` tells the points each indicator gained (+) or lost (−) since the previous level. `received_at` is when the
-    event that brought the change was received by ingest. `cause` is `rules` when no fact but the authority's rules changed.
+    event that brought the change was received by ingest. `cause` is `rules` when the authority's rules changed.
     Published by scoring, read by notify.
     """
 

@@ -16,6 +16,7 @@ import orjson
 from services.scoring.app import build
 from services.scoring.handlers import incoming
 from services.scoring.rescoring import Incoming, Rescoring, utc_now
+from services.scoring.rule_store import RuleBook, RuleStore
 from services.scoring.store import ScoringStore
 from shared import mongo
 from shared.events import AnyEvent
@@ -96,7 +97,7 @@ class Stage:
         return int(await self.database()["scoring_facts"].count_documents({}))
 
     def rescoring(self, publish: Publisher) -> Rescoring:
-        return Rescoring(ScoringStore(self.database()), publish, utc_now)
+        return Rescoring(ScoringStore(self.database()), publish, utc_now, RuleBook(RuleStore(self.database())))
 
     def database(self) -> mongo.Database:
         self.databases.append(mongo.connect(self.settings.mongo_url, self.settings.mongo_database, service="test"))

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from services.scoring.facts import Fact, LessonFact
 from services.scoring.handlers import incoming
+from services.scoring.indicators import Model
 from services.scoring.student import TRAIL_DAYS, Assessment, Student, from_facts
 from shared.events import AnyEvent, AttendanceState, EnrolmentStatus, GradeKind
 from tests import oracle
 from tests.builders import MONDAY, STOCKHOLM, attendance, enrolment, grade, pseudonym, school_days
 
+MODEL = Model()
 STUDENT = pseudonym("åsa")
 DAYS = school_days(MONDAY, 70)
 
@@ -28,7 +30,7 @@ def fact(event: AnyEvent) -> Fact:
 def fold(events: Sequence[AnyEvent], cuts: Sequence[int] = ()) -> tuple[Assessment, Student]:
     """Applies events in batches that end at `cuts`, as scoring does, fetching older facts from those seen so far."""
     student, seen = Student(), list[Fact]()
-    assessment = student.assess()
+    assessment = student.assess(MODEL)
     for start, end in pairwise([0, *sorted(cuts), len(events)]):
         facts = [fact(event) for event in events[start:end]]
         seen += facts
@@ -38,7 +40,7 @@ def fold(events: Sequence[AnyEvent], cuts: Sequence[int] = ()) -> tuple[Assessme
         else:
             older = [item for item in seen if isinstance(item, LessonFact) and item.day in needs.days]
             student.apply([*older, *facts])
-        assessment = student.assess()
+        assessment = student.assess(MODEL)
     return assessment, student
 
 
@@ -48,7 +50,7 @@ def expected(events: Sequence[AnyEvent]) -> oracle.Expected:
 
 def agree(folded: tuple[Assessment, Student], wanted: oracle.Expected) -> None:
     found, student = folded
-    points = {reason.indicator: reason.points for reason in found.reasons}
+    points = {reason.indicator.name: reason.points for reason in found.reasons}
     as_of = date.fromordinal(found.as_of).isoformat() if found.as_of else None
     assert (found.score, found.level.value, points, as_of) == (wanted.score, wanted.level, wanted.points, wanted.as_of)
     trail = {date.fromordinal(day): (each.score, each.level.value) for day, each in student.trail.items()}
@@ -131,7 +133,7 @@ def test_base_moves_on_and_a_correction_before_it_needs_everything() -> None:
     student = Student()
     for day in DAYS[: 2 * TRAIL_DAYS + 5]:
         student.apply([fact(attendance(STUDENT, day))])
-        student.assess()
+        student.assess(MODEL)
     assert student.base_day > 0
     assert student.needs([fact(attendance(STUDENT, DAYS[0], revision=2, unexcused=60))]).everything
 
@@ -144,14 +146,14 @@ def test_todays_lessons_need_nothing_from_the_store() -> None:
             assert not student.needs([item]).everything
             assert not student.needs([item]).days
             student.apply([item])
-            student.assess()
+            student.assess(MODEL)
 
 
 def test_stored_size_does_not_grow_with_the_years() -> None:
     student = Student()
     for day in school_days(MONDAY, 400):
         student.apply([fact(attendance(STUDENT, day))])
-        student.assess()
+        student.assess(MODEL)
     assert len(student.days) <= 100
     assert len(student.open) <= 3
 

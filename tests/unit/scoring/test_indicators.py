@@ -6,84 +6,135 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.scoring.facts import Day, Mark
-from services.scoring.indicators import INDICATORS, History, Numbers, reasons_on, score_on
+from services.scoring.courses import Courses
+from services.scoring.facts import Day
+from services.scoring.indicators import Found, History, Model, score_of
 from services.scoring.level import Standing, step
+from services.scoring.rules import DiplomaCritical, Rules, RuleVersion
 from shared.events import Level
 
-POINTS = [
-    pytest.param("total_absence", {"absent_minutes": 499, "scheduled_minutes": 10_000}, 0, id="just below 5 %"),
-    pytest.param("total_absence", {"absent_minutes": 500, "scheduled_minutes": 10_000}, 4, id="5 %"),
-    pytest.param("total_absence", {"absent_minutes": 999, "scheduled_minutes": 10_000}, 4, id="just below 10 %"),
-    pytest.param("total_absence", {"absent_minutes": 1000, "scheduled_minutes": 10_000}, 10, id="10 %"),
-    pytest.param("total_absence", {"absent_minutes": 1500, "scheduled_minutes": 10_000}, 15, id="15 %"),
-    pytest.param("total_absence", {"absent_minutes": 2000, "scheduled_minutes": 10_000}, 20, id="20 %"),
-    pytest.param("unexcused_absence", {"unexcused_minutes": 119}, 0, id="just below 2 h"),
-    pytest.param("unexcused_absence", {"unexcused_minutes": 120}, 4, id="2 h"),
-    pytest.param("unexcused_absence", {"unexcused_minutes": 240}, 10, id="4 h"),
-    pytest.param("unexcused_absence", {"unexcused_minutes": 480}, 16, id="8 h"),
-    pytest.param("late_arrivals", {"late_arrivals": 3}, 0, id="3 times late"),
-    pytest.param("late_arrivals", {"late_arrivals": 4}, 3, id="4 times late"),
-    pytest.param("late_arrivals", {"late_arrivals": 7}, 3, id="7 times late"),
-    pytest.param("late_arrivals", {"late_arrivals": 8}, 6, id="8 times late"),
-    pytest.param("failed_courses", {"failed": 0, "open_warnings": 1}, 0, id="one warning is half a course"),
-    pytest.param("failed_courses", {"failed": 0, "open_warnings": 2}, 6, id="two warnings are one"),
-    pytest.param("failed_courses", {"failed": 2, "open_warnings": 1}, 14, id="2 and a half"),
-    pytest.param("failed_courses", {"failed": 3, "open_warnings": 0}, 18, id="3"),
-    pytest.param("failed_courses", {"failed": 7, "open_warnings": 0}, 24, id="many"),
+MODEL = Model()
+FIRST = 740_000
+
+
+def history(absent: Sequence[int], *, courses: Courses | None = None, minutes: int = 300, late: int = 1) -> History:
+    """Days of so many minutes with so many unexcused ones, each with `late` late arrivals; -1 for a day without register."""
+    totals = [(minutes, missed, late, 0) if missed >= 0 else (0, 0, 0, 5) for missed in absent]
+    days = [
+        Day(FIRST + n, scheduled, 0, unexcused, late_arrivals, unregistered)
+        for n, (scheduled, unexcused, late_arrivals, unregistered) in enumerate(totals)
+    ]
+    return History(days, [(FIRST, courses)] if courses else [])
+
+
+def found(known: History, model: Model = MODEL) -> dict[str, Found]:
+    """What brings points on the newest day, by indicator."""
+    return {each.indicator.name: each for each in model.found(known, len(known.days), known.days[-1])}
+
+
+def points(known: History, model: Model = MODEL) -> dict[str, int]:
+    return {name: each.points for name, each in found(known, model).items()}
+
+
+ABSENCE = [
+    pytest.param(499, 0, id="just below 5 %"),
+    pytest.param(500, 4, id="5 %"),
+    pytest.param(999, 4, id="just below 10 %"),
+    pytest.param(1000, 10, id="10 %"),
+    pytest.param(1499, 10, id="just below 15 %"),
+    pytest.param(1500, 15, id="15 %"),
+    pytest.param(2000, 20, id="20 %"),
 ]
 
 
-@pytest.mark.parametrize(("name", "numbers", "points"), POINTS)
-def test_points(name: str, numbers: Numbers, points: int) -> None:
-    [indicator] = [one for one in INDICATORS if one.name == name]
-    assert indicator.points(numbers) == points
+@pytest.mark.parametrize(("absent", "expected"), ABSENCE)
+def test_total_absence(absent: int, expected: int) -> None:
+    known = history([*[absent // 10] * 9, absent - 9 * (absent // 10), *[0] * 10], minutes=500)
+    assert points(known).get("total_absence", 0) == expected
 
 
-def history(
-    absent: Sequence[int], *, first: int = 740_000, marks: Sequence[str] = (), kind: str = "final", credit: int = 100
-) -> History:
-    """Days of 300 minutes; -1 for a day without register. The first mark is of a course that the diploma needs."""
-    totals = [(300, minutes, 1, 0) if minutes >= 0 else (0, 0, 0, 5) for minutes in absent]
-    days = [
-        Day(first + n, scheduled, 0, unexcused, late, unregistered)
-        for n, (scheduled, unexcused, late, unregistered) in enumerate(totals)
-    ]
-    return History(
-        days, {(f"K{n}", kind): [Mark(1, "", first, value, credit, n == 0)] for n, value in enumerate(marks)}
-    )
+@pytest.mark.parametrize(("minutes", "expected"), [(119, 0), (120, 4), (239, 4), (240, 10), (479, 10), (480, 16)])
+def test_unexcused_absence(minutes: int, expected: int) -> None:
+    assert points(history([minutes], minutes=500)).get("unexcused_absence", 0) == expected
 
 
-def points(known: History) -> dict[str, int]:
-    return {reason.indicator: reason.points for reason in reasons_on(known, known.days[-1])}
+def test_unexcused_absence_looks_back_30_calendar_days() -> None:
+    assert "unexcused_absence" in points(history([120, *[0] * 29]))
+    assert "unexcused_absence" not in points(history([120, *[0] * 30]))
 
 
-def numbers(known: History, name: str) -> Numbers:
-    [found] = [reason.numbers for reason in reasons_on(known, known.days[-1]) if reason.indicator == name]
-    return found
+@pytest.mark.parametrize(("late", "expected"), [(3, 0), (4, 3), (7, 3), (8, 6)])
+def test_late_arrivals(late: int, expected: int) -> None:
+    assert points(history([0], late=late)).get("late_arrivals", 0) == expected
+
+
+COURSES = [
+    pytest.param(0, 1, 0, id="one warning is half a course"),
+    pytest.param(0, 2, 6, id="two warnings are one"),
+    pytest.param(1, 0, 6, id="1"),
+    pytest.param(2, 1, 14, id="2 and a half"),
+    pytest.param(3, 0, 18, id="3"),
+    pytest.param(7, 0, 24, id="many"),
+]
+
+
+@pytest.mark.parametrize(("failed", "warned", "expected"), COURSES)
+def test_failed_courses(failed: int, warned: int, expected: int) -> None:
+    assert points(history([0], courses=Courses(failed, warned))).get("failed_courses", 0) == expected
+
+
+@pytest.mark.parametrize(("lost", "expected"), [(99, 0), (100, 10), (200, 18), (250, 18), (251, 24)])
+def test_250_credits_are_still_within_the_margin(lost: int, expected: int) -> None:
+    assert points(history([0], courses=Courses(1, 0, lost))).get("credit_margin", 0) == expected
+
+
+def test_of_failed_courses_and_credits_the_larger_counts() -> None:
+    assert points(history([0], courses=Courses(1, 0, 100, 1))) == {"credit_margin": 10, "diploma_critical": 8}
+    assert points(history([0], courses=Courses(1, 0, 50, 1))) == {"failed_courses": 6, "diploma_critical": 8}
+    assert found(history([0], courses=Courses(2, 0, 200)))["credit_margin"].numbers == {"failed_credits": 200}
 
 
 def test_total_absence_needs_ten_days_with_a_register() -> None:
-    assert "total_absence" not in {r.indicator for r in reasons_on(history([300] * 9), 740_008)}
-    assert "total_absence" in {r.indicator for r in reasons_on(history([300] * 10), 740_009)}
+    assert "total_absence" not in points(history([300] * 9))
+    assert "total_absence" not in points(history([300] * 9 + [-1] * 3))
+    assert "total_absence" in points(history([300] * 10))
 
 
-def test_every_reason_can_be_recomputed_from_its_own_numbers_and_says_its_days() -> None:
-    known = history([0] * 20 + [300] * 10, marks=["F", "-", "F", "F"], kind="term")
-    graded = history([0] * 20 + [300] * 10, marks=["F", "-", "F", "F"], credit=50)
-    reasons = [*reasons_on(known, 740_029), *reasons_on(graded, 740_029)]
-    assert {reason.indicator for reason in reasons} == {indicator.name for indicator in INDICATORS} - {"credit_margin"}
-    for reason in reasons:
-        [indicator] = [one for one in INDICATORS if one.name == reason.indicator]
-        assert indicator.points(reason.numbers) == reason.points
-        assert reason.first_day <= reason.last_day
-    assert score_on(known, 740_029) == sum(reason.points for reason in reasons_on(known, 740_029))
+def test_numbers_are_those_counted_and_the_first_day_is_that_of_the_window() -> None:
+    known = found(history([0] * 20 + [300] * 10, courses=Courses(4, 1, 0, 1), late=0))
+    assert {name: dict(each.numbers) for name, each in known.items()} == {
+        "total_absence": {"absent_minutes": 3000, "scheduled_minutes": 6000, "school_days": 20},
+        "unexcused_absence": {"unexcused_minutes": 3000, "calendar_days": 30},
+        "absence_streak": {"absent_school_days": 10},
+        "absence_trend": {
+            "recent_absent_minutes": 3000,
+            "recent_scheduled_minutes": 3000,
+            "earlier_absent_minutes": 0,
+            "earlier_scheduled_minutes": 6000,
+            "recent_school_days": 10,
+            "earlier_school_days": 20,
+        },
+        "failed_courses": {"failed": 4, "open_warnings": 1},
+        "diploma_critical": {"critical_courses": 1},
+    }
+    first_days = {name: each.first_day - FIRST for name, each in known.items()}
+    assert first_days == {
+        "total_absence": 10,
+        "unexcused_absence": 0,
+        "absence_streak": 20,
+        "absence_trend": 0,
+        "failed_courses": 29,
+        "diploma_critical": 29,
+    }
 
 
-def test_the_score_is_capped() -> None:
-    known = history([0] * 20 + [300] * 10, marks=["F"] * 9)
-    assert sum(points(known).values()) == 20 + 16 + 12 + 8 + 6 + 24 + 8
-    assert score_on(known, 740_029) == min(100, sum(points(known).values()))
+def test_the_score_is_the_capped_sum_with_most_points_first() -> None:
+    known = history([0] * 20 + [300] * 10, courses=Courses(9, 0, 0, 1))
+    every = MODEL.found(known, 30, FIRST + 29)
+    assert [each.points for each in every] == [24, 20, 16, 12, 8, 8, 6]
+    assert MODEL.score(known, 30, FIRST + 29) == score_of(every) == 94
+    harsh = Model(RuleVersion(1, Rules(diploma_critical=DiplomaCritical(points=50))))
+    assert harsh.score(known, 30, FIRST + 29) == 100
 
 
 STREAKS = [
@@ -115,20 +166,19 @@ def test_absence_trend(absent: Sequence[int], expected: int) -> None:
     assert points(history(absent)).get("absence_trend", 0) == expected
 
 
-def test_of_failed_courses_and_credits_the_larger_counts() -> None:
-    assert points(history([0], marks=["F", "A"])) == {"credit_margin": 10, "diploma_critical": 8}
-    assert points(history([0], marks=["F", "A"], credit=50)) == {"failed_courses": 6, "diploma_critical": 8}
-    assert numbers(history([0], marks=["A", "F", "-"]), "credit_margin") == {"failed_credits": 200}
-
-
-def test_a_term_mark_has_lost_no_credits_yet() -> None:
-    assert points(history([0], marks=["A", "F"], kind="term")) == {"failed_courses": 6}
-
-
-@pytest.mark.parametrize(("failed", "expected"), [(99, 0), (100, 10), (200, 18), (250, 18), (251, 24)])
-def test_250_credits_are_still_within_the_margin(failed: int, expected: int) -> None:
-    [indicator] = [one for one in INDICATORS if one.name == "credit_margin"]
-    assert indicator.points({"failed_credits": failed}) == expected
+def test_an_authority_sets_thresholds_windows_and_points() -> None:
+    own = Rules.model_validate(
+        {
+            "total_absence": {"steps": [[7.5, 9]], "window_school_days": 5, "min_school_days": 2},
+            "unexcused_absence": {"steps": []},
+            "failed_courses": {"warning_weight": 1},
+        }
+    )
+    model = Model(RuleVersion(3, own))
+    assert model.version == "points-3+3"
+    known = history([300, 0, 0, 0, 0, 113], courses=Courses(0, 1), late=0)
+    assert points(known, model) == {"total_absence": 9, "failed_courses": 6}
+    assert found(known, model)["total_absence"].numbers["school_days"] == 5
 
 
 LEVELS = [
@@ -152,5 +202,5 @@ LEVELS = [
 def test_level(scores: Sequence[int], level: Level) -> None:
     standing = Standing()
     for score in scores:
-        standing = step(standing, score)
+        standing = step(standing, score, MODEL.stability)
     assert standing.level is level

@@ -1,0 +1,195 @@
+"""Facts and students' records as documents and back: the only place that knows their fields.
+
+A record's `state` is JSON text: it is always read and written whole, and as nested BSON it costs the database twice as much.
+Beside it stand the fields that are searched by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from services.scoring.courses import Courses
+from services.scoring.facts import Day, Fact, Lesson, LessonFact, Mark, MarkFact, Place, PlaceFact
+from services.scoring.level import Standing
+from services.scoring.records import STATE_FORMAT, Basis, KeptFact, Noted, OutboxEntry, StudentRecord
+from services.scoring.student import Raised, Student
+from shared.errors import Retry
+from shared.events import Level, Reason
+
+
+def fact_document(kept: KeptFact) -> dict[str, Any]:
+    """`_id` is made from the fact's content, so that a repetition is a duplicate key."""
+    return {
+        "_id": _fact_id(kept),
+        "part": _part(kept),
+        "recordedtime": kept.recorded_time,
+        "fact": _fact_fields(kept.fact),
+    }
+
+
+def kept_fact(document: Mapping[str, Any]) -> KeptFact:
+    """The inverse of `fact_document`."""
+    student = document["part"].partition("|")[0]
+    return KeptFact(student, _fact(document["fact"]), document["recordedtime"])
+
+
+def lessons_part(student: str, day: int) -> str:
+    """The part of a student's facts that holds the lessons of a day. Parts of one student's days are in their order."""
+    return f"{student}|lesson|{day:07d}"
+
+
+def _fact_id(kept: KeptFact) -> str:
+    fact, version = kept.fact, kept.fact.version
+    match fact:
+        case LessonFact():
+            key = f"lesson|{fact.day}|{fact.lesson}"
+        case MarkFact():
+            key = f"mark|{fact.kind}|{fact.course}"
+        case PlaceFact():
+            key = f"place|{fact.starts_on}|{fact.school_unit}"
+    return f"{kept.student}|{key}|{version.revision}|{version.digest}"
+
+
+def _part(kept: KeptFact) -> str:
+    """What is read together: the lessons of a day, or all that are no lessons."""
+    fact = kept.fact
+    return lessons_part(kept.student, fact.day) if isinstance(fact, LessonFact) else f"{kept.student}|other"
+
+
+def _fact_fields(fact: Fact) -> dict[str, Any]:
+    match fact:
+        case LessonFact():
+            return {"kind": "lesson", "day": fact.day, "lesson": fact.lesson, **fact.version._asdict()}
+        case MarkFact():
+            return {"kind": "mark", "course": fact.course, "mark_kind": fact.kind, **fact.version._asdict()}
+        case PlaceFact():
+            place = {**fact.version._asdict(), "groups": list(fact.version.groups)}
+            return {"kind": "place", "school_unit": fact.school_unit, "starts_on": fact.starts_on, **place}
+
+
+def _fact(fields: Mapping[str, Any]) -> Fact:
+    match fields["kind"]:
+        case "lesson":
+            return LessonFact(fields["day"], fields["lesson"], Lesson(*(fields[name] for name in Lesson._fields)))
+        case "mark":
+            return MarkFact(fields["course"], fields["mark_kind"], Mark(*(fields[name] for name in Mark._fields)))
+        case _:
+            version = Place(fields["revision"], fields["digest"], fields["status"], tuple(fields["groups"]))
+            return PlaceFact(fields["school_unit"], fields["starts_on"], version)
+
+
+def student_fields(record: StudentRecord) -> dict[str, Any]:
+    """All of a record but `_id`, `rev` and outbox."""
+    return {
+        "authority": record.authority,
+        "basis": record.basis.text(),
+        "school_unit": record.state.school_unit(),
+        "groups": record.state.groups(),
+        "state": encode_record(record),
+    }
+
+
+def student_record(document: Mapping[str, Any]) -> StudentRecord:
+    """A record from its document.
+
+    Raises:
+        Retry: a newer Kvar has written it, as happens while a new version is being brought in.
+    """
+    return decode_record(document["_id"], document["rev"], document["state"], outbox_entries(document))
+
+
+def outbox_fields(entries: Sequence[OutboxEntry]) -> list[dict[str, Any]]:
+    """Entries as they stand in a document's `outbox`."""
+    return [{"id": entry.id, "since": entry.since, "key": entry.key, "body": entry.body} for entry in entries]
+
+
+def outbox_entries(document: Mapping[str, Any]) -> list[OutboxEntry]:
+    """The inverse of `outbox_fields`."""
+    return [OutboxEntry(**entry) for entry in document.get("outbox", ())]
+
+
+def encode_record(record: StudentRecord) -> str:
+    """A record as JSON text: arrays in the order of the types' fields."""
+    state = record.state
+    return orjson.dumps(
+        {
+            "basis": list(record.basis),
+            "authority": record.authority,
+            "level": record.level,
+            "alerts": record.alerts,
+            "points": record.points,
+            "said": record.said,
+            "signals": [signal.model_dump(mode="json", by_alias=True) for signal in record.noted.signals],
+            "stale_since": record.noted.stale_since,
+            "raised": [[raised.n, raised.day, raised.rank, raised.is_right] for raised in state.raised],
+            "days": [tuple(day) for day in state.days.values()],
+            "open": [
+                [day, [[lesson, *version] for lesson, version in known.items()]] for day, known in state.open.items()
+            ],
+            "marks": [[*key, [tuple(version) for version in versions]] for key, versions in state.marks.items()],
+            "places": [[*key, *version] for key, version in state.places.items()],
+            "courses": [[day, *courses] for day, courses in state.courses],
+            "base": tuple(state.base),
+            "base_day": state.base_day,
+            "trail": [[day, *standing] for day, standing in state.trail.items()],
+            "newest": state.newest,
+            "fresh_until": state.fresh_until,
+        }
+    ).decode()
+
+
+def decode_record(student: str, rev: int, text: str, outbox: list[OutboxEntry]) -> StudentRecord:
+    """The inverse of `encode_record`. A state of an older format comes without its days: it must be made anew.
+
+    Raises:
+        Retry: its format is newer than this Kvar's.
+    """
+    known = orjson.loads(text)
+    basis = Basis(*known["basis"])
+    if basis.format > STATE_FORMAT:
+        raise Retry(f"a newer version of Kvar has written a student's state (format {basis.format})")
+    return StudentRecord(
+        id=student,
+        authority=known["authority"],
+        rev=rev,
+        basis=basis,
+        level=Level(known["level"]),
+        alerts=known["alerts"],
+        points=known["points"],
+        said=known["said"],
+        noted=Noted(
+            tuple(Reason.model_validate(signal, strict=False) for signal in known["signals"]), known["stale_since"]
+        ),
+        outbox=outbox,
+        state=_state(known) if basis.format == STATE_FORMAT else Student(raised=_raised(known)),
+    )
+
+
+def _state(known: Mapping[str, Any]) -> Student:
+    return Student(
+        days={day[0]: Day(*day) for day in known["days"]},
+        open={day: {lesson[0]: Lesson(*lesson[1:]) for lesson in lessons} for day, lessons in known["open"]},
+        marks={(course, kind): [Mark(*version) for version in versions] for course, kind, versions in known["marks"]},
+        places={
+            (unit, starts_on): Place(revision, digest, status, tuple(groups))
+            for unit, starts_on, revision, digest, status, groups in known["places"]
+        },
+        courses=[(day, Courses(*courses)) for day, *courses in known["courses"]],
+        base=_standing(*known["base"]),
+        base_day=known["base_day"],
+        trail={day: _standing(*standing) for day, *standing in known["trail"]},
+        raised=_raised(known),
+        newest=known["newest"],
+        fresh_until=known["fresh_until"],
+    )
+
+
+def _raised(known: Mapping[str, Any]) -> list[Raised]:
+    return [Raised(*raised) for raised in known["raised"]]
+
+
+def _standing(rank: int, score: int, above: list[int], below: list[int]) -> Standing:
+    return Standing(rank, score, tuple(above), tuple(below))

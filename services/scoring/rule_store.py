@@ -1,0 +1,99 @@
+"""Rules of authorities: `scoring_rules`, one document for each version, never changed or deleted.
+
+{_id: "2480:2", authority, version, since, rules: {what differs from the defaults}}
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from services.scoring.indicators import Model
+from services.scoring.rules import DEFAULTS, Rules, RuleVersion, check_rules
+from shared import mongo
+from shared.errors import Stale
+
+LOOK_EVERY_SECONDS = 5.0
+
+
+class RuleStore:
+    """Reads and adds versions. Every method may raise `Outage`."""
+
+    def __init__(self, database: mongo.Database) -> None:
+        self._rules = database["scoring_rules"]
+
+    async def prepare(self) -> None:
+        """Creates the index."""
+        keys = [("authority", mongo.ASCENDING), ("version", mongo.ASCENDING)]
+        await mongo.ensure_indexes(self._rules, [mongo.IndexModel(keys, name="authority_version")])
+
+    async def versions(self, authority: str) -> list[RuleVersion]:
+        """All versions of an authority, oldest first, without the defaults."""
+        with mongo.outages():
+            found = [_version(document) async for document in self._rules.find({"authority": authority})]
+        return sorted(found, key=lambda version: version.version)
+
+    async def newest(self) -> dict[str, RuleVersion]:
+        """What holds now for each authority that has set any."""
+        newest: dict[str, RuleVersion] = {}
+        with mongo.outages():
+            async for document in self._rules.find():
+                known = newest.get(document["authority"])
+                if known is None or known.version < document["version"]:
+                    newest[document["authority"]] = _version(document)
+        return newest
+
+    async def add(self, authority: str, rules: Rules, now: datetime) -> RuleVersion:
+        """Makes these the authority's rules from now on.
+
+        Raises:
+            Stale: somebody else has just set some; look at them first.
+        """
+        versions = await self.versions(authority)
+        added = RuleVersion(versions[-1].version + 1 if versions else 1, rules, now)
+        document: dict[str, Any] = {
+            "_id": f"{authority}:{added.version}",
+            "authority": authority,
+            "version": added.version,
+            "since": now,
+            "rules": rules.model_dump(mode="json", exclude_defaults=True),
+        }
+        outcome = await mongo.bulk_write(self._rules, [mongo.InsertOne(document)])
+        if outcome.duplicates:
+            raise Stale(f"version {added.version} has just been set by somebody else")
+        return added
+
+
+def _version(document: Mapping[str, Any]) -> RuleVersion:
+    return RuleVersion(document["version"], check_rules(document["rules"]), document["since"])
+
+
+class RuleBook:
+    """Every authority's rules as models, looked up again every few seconds."""
+
+    def __init__(self, store: RuleStore) -> None:
+        self._store = store
+        self._models: dict[str, Model] = {}
+        self._default = Model(DEFAULTS)
+        self._looked_at: float | None = None
+
+    async def look(self, *, at_once: bool = False) -> None:
+        """Reads what has been set since, unless that was done a moment ago."""
+        now = time.monotonic()
+        if not at_once and self._looked_at is not None and now - self._looked_at < LOOK_EVERY_SECONDS:
+            return
+        for authority, version in (await self._store.newest()).items():
+            known = self._models.get(authority)
+            if known is None or known.number < version.version:
+                self._models[authority] = Model(version)
+        self._looked_at = now
+
+    def model(self, authority: str) -> Model:
+        """The authority's model as it was when last looked up."""
+        return self._models.get(authority, self._default)
+
+    def with_own_rules(self) -> list[str]:
+        """Authorities that have set any."""
+        return sorted(self._models)
