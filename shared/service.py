@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import uvicorn
-from aio_pika.exceptions import AMQPError
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from fastapi import FastAPI
 
 from shared import mongo
@@ -107,8 +107,9 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
         await stack.enter_async_context(start(running))
         running.health.starting = "attaching consumers"
         await broker.start()
-    except (AMQPError, OSError) as error:
-        raise Outage(f"the broker: {error}") from error
+    except CONNECTION_EXCEPTIONS as error:
+        # Among them RuntimeError and StopAsyncIteration: how the driver says that a connection was cut in the very first moment.
+        raise Outage(f"the broker: {type(error).__name__} {error}") from error
     # Stopped first, so that handlers in flight still have what `start` opened; later calls find nothing left to do.
     stack.push_async_callback(broker.stop)
     running.health.checks = {

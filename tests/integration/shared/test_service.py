@@ -89,3 +89,24 @@ async def test_a_database_that_is_away_is_named(new_vhost: Callable[[], str]) ->
             return answer.status_code == 503 and "database" in answer.text
 
         await until(names_it, "a service that says that the database is away")
+
+
+@pytest.mark.parametrize("error", [StopAsyncIteration(), RuntimeError("writer is None")], ids=["stopped", "no writer"])
+async def test_a_connection_that_is_cut_while_it_is_made_is_tried_again(
+    error: Exception, new_vhost: Callable[[], str], mongo_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the driver raises is up to the moment of the cut; both were seen while a broker restarted."""
+    settings = Settings(amqp_url=new_vhost(), mongo_url=mongo_url, mongo_database=f"test_{secrets.token_hex(4)}")
+    app = build(settings)
+
+    async def cut() -> None:
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr(app.state.running.broker, "connect", cut)
+    async with client(app) as http:
+
+        async def ready() -> bool:
+            return (await http.get("/health/ready")).status_code == 200
+
+        await until(ready, "the service to be ready at the second attempt")
