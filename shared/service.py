@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from shared import mongo
 from shared.errors import Outage
 from shared.messaging.broker import attached, build_broker, declare_topology
+from shared.messaging.intake import Intake
 from shared.observability import Health, configure_logging, operations_router
 from shared.settings import Settings, SettingsError, load_settings
 from shared.waiting import through_outages
@@ -44,15 +45,18 @@ class Running:
     settings: Settings
     broker: RabbitBroker
     database: mongo.Database
+    intake: Intake
     health: Health = field(default_factory=Health)
 
 
 def connect(name: str, settings: Settings) -> Running:
     """The service's broker and database, not yet connected."""
+    intake = Intake(name, parking_budget=settings.parking_budget, patience_seconds=settings.outage_patience_seconds)
     return Running(
         name=name,
         settings=settings,
-        broker=build_broker(settings.amqp_url, name),
+        intake=intake,
+        broker=build_broker(settings.amqp_url, name, intake),
         database=mongo.connect(settings.mongo_url, settings.mongo_database, service=name),
     )
 
@@ -112,10 +116,18 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
         raise Outage(f"the broker: {type(error).__name__} {error}") from error
     # Stopped first, so that handlers in flight still have what `start` opened; later calls find nothing left to do.
     stack.push_async_callback(broker.stop)
+    await stack.enter_async_context(
+        running.intake.watching(broker, lambda: mongo.writable(running.database, running.name))
+    )
     running.health.checks = {
+        "intake": lambda: _intake_check(running),
         "database": lambda: _database_check(running),
         "broker": lambda: _broker_check(running),
     }
+
+
+async def _intake_check(running: Running) -> str | None:
+    return running.intake.reason
 
 
 async def _database_check(running: Running) -> str | None:
@@ -127,6 +139,8 @@ async def _broker_check(running: Running) -> str | None:
     connection = running.broker._connection  # noqa: SLF001 - FastStream's ping() sleeps between looks
     if connection is None or not connection.connected.is_set():
         return "no connection to the broker"
+    if running.intake.reason is not None:
+        return None  # without consumers on purpose, which the check of the intake says
     missing = await attached(running.broker)
     return f"no consumer on {', '.join(missing)}" if missing else None
 

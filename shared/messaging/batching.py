@@ -76,7 +76,9 @@ class Batcher(Generic[ItemT]):
                 self._full.set()
             if not self._waiting:
                 self._arrived.clear()
-            await self._hand_over(batch)
+            # What its submitter has given up is another's work by now.
+            if wanted := [entry for entry in batch if not entry[1].done()]:
+                await self._hand_over(wanted)
 
     async def _hand_over(self, batch: list[tuple[ItemT, asyncio.Future[None]]]) -> None:
         try:

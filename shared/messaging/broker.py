@@ -17,11 +17,13 @@ from faststream.rabbit.prometheus import RabbitPrometheusMiddleware
 from faststream.rabbit.schemas.constants import ExchangeType
 from faststream.rabbit.subscriber import RabbitSubscriber
 from prometheus_client import REGISTRY
+from yarl import URL
 
 from shared.errors import Outage
 from shared.events import AnyEvent, read_event
 from shared.messaging import topology
 from shared.messaging.failures import failure_middleware
+from shared.messaging.intake import Intake
 
 if TYPE_CHECKING:
     import aiormq
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/cloudevents+json"
 PUBLISH_TIMEOUT_SECONDS = 10.0
 GRACEFUL_TIMEOUT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 10
+"""A connection that has gone silent is given up after three times that; with the library's own 60 s it takes 3 minutes."""
 
 EXCHANGES = {
     name: RabbitExchange(name, type=ExchangeType.TOPIC, durable=True, declare=False)
@@ -51,10 +55,10 @@ class Publish(Protocol):
         """See the class."""
 
 
-def build_broker(amqp_url: str, service: str) -> RabbitBroker:
+def build_broker(amqp_url: str, service: str, intake: Intake | None = None) -> RabbitBroker:
     """A broker with our failure handling, metrics and quiet logs. `apply_types` is off: our decoders type the messages."""
     return RabbitBroker(
-        amqp_url,
+        with_heartbeat(amqp_url),
         default_channel=Channel(on_return_raises=True),
         graceful_timeout=GRACEFUL_TIMEOUT_SECONDS,
         ack_policy=AckPolicy.NACK_ON_ERROR,
@@ -64,11 +68,17 @@ def build_broker(amqp_url: str, service: str) -> RabbitBroker:
         logger=logging.getLogger("faststream"),
         middlewares=(
             RabbitPrometheusMiddleware(registry=REGISTRY, app_name=f"kvar-{service}", metrics_prefix="kvar"),
-            failure_middleware(service),
+            failure_middleware(intake or Intake(service)),
         ),
         fail_fast=True,
         reconnect_interval=1.0,
     )
+
+
+def with_heartbeat(amqp_url: str) -> str:
+    """The address with our heartbeat, if it names none."""
+    url = URL(amqp_url)
+    return str(url if "heartbeat" in url.query else url.update_query(heartbeat=HEARTBEAT_SECONDS))
 
 
 async def decode(message: RabbitMessage) -> AnyEvent:

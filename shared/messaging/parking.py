@@ -1,0 +1,295 @@
+"""What an operator does with parked messages: look at them, send them to their service again, drop them.
+
+AMQP cannot look without taking. A `Round` therefore takes messages without acknowledging them, and what it does not remove
+goes back when its channel closes, also when that is because this process died. Two things keep the order:
+
+- one consumer takes many, and further consumers' tags sort behind it: the broker gives back by consumer, then by age. Single
+  gets, or nacks, come back shuffled [tried on 3.10];
+- what goes back waits behind all else that has ever gone back, before what was never taken. So a round ends only at the
+  first message that nobody has taken before.
+
+One operator at a time: the connection owns an exclusive queue, which is gone when the connection is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import aio_pika
+import aiormq
+import orjson
+from aio_pika.exceptions import AMQPError
+
+from shared.errors import KvarError, Outage
+from shared.messaging import topology
+from shared.messaging.forwarding import (
+    ERROR_HEADER,
+    ORIGIN_HEADER,
+    OWN_HEADERS,
+    PARKED_AT_HEADER,
+    TRACE_HEADER,
+    attempts,
+    forward,
+    lasting_headers,
+)
+
+if TYPE_CHECKING:
+    from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+
+LOCK_QUEUE = "kvar.parking.operator"
+FIRST_TAKE = 100
+LARGEST_TAKE = 10_000
+PATIENCE_SECONDS = 10.0
+SHORT_ID_LENGTH = 12
+
+
+class ParkingError(KvarError):
+    """The parking queues cannot be worked on now; the message says why. Reaction: tell the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked message as an operator sees it. `id`: its message id, or a short one made from its content."""
+
+    service: str
+    id: str
+    type: str
+    subject: str
+    routing_key: str
+    attempts: int
+    parked_at: datetime | None
+    error: str
+    traceback: str
+    body: bytes
+
+    @classmethod
+    def of(cls, service: str, message: AbstractIncomingMessage) -> Parked:
+        """Reads a message of a service's parking queue."""
+        headers = message.headers
+        event = _event(message.body)
+        died = _last_death(headers.get("x-death"))
+        keys = died.get("routing-keys") or [message.routing_key]
+        return cls(
+            service=service,
+            id=message.message_id or short_id(message.body),
+            type=str(event.get("type") or ""),
+            subject=str(event.get("subject") or ""),
+            routing_key=str(headers.get(ORIGIN_HEADER) or keys[0] or ""),
+            attempts=attempts(message),
+            parked_at=_time(headers.get(PARKED_AT_HEADER)) or _time(died.get("time")),
+            error=str(headers.get(ERROR_HEADER) or _death_reason(died)),
+            traceback=str(headers.get(TRACE_HEADER) or ""),
+            body=message.body,
+        )
+
+
+class Round:
+    """One walk through a service's parking queue, from its oldest message on."""
+
+    def __init__(self, channel: AbstractChannel, service: str) -> None:
+        self.service = service
+        self._channel = channel
+        self._queue = topology.parking_queue(service)
+        self._takes = 0
+        self._at_fresh = False
+
+    async def waiting(self) -> int:
+        """Messages that this walk has not reached yet.
+
+        Raises:
+            Outage: the broker is away.
+        """
+        async with _broker_errors():
+            queue = await self._channel.declare_queue(self._queue, passive=True)
+        return queue.declaration_result.message_count or 0
+
+    async def take(self, size: int) -> list[AbstractIncomingMessage]:
+        """The next messages, `size` at most; none at the end. Those not acknowledged go back when the walk ends.
+
+        Raises:
+            Outage: the broker is away.
+        """
+        expected = min(size, await self.waiting())
+        if not expected:
+            return []
+        async with _broker_errors():
+            taken = await self._consume(expected)
+        self._at_fresh = not taken or not taken[-1].redelivered
+        return taken
+
+    async def each(self, limit: int) -> AsyncIterator[list[AbstractIncomingMessage]]:
+        """The next `limit` messages, in growing portions."""
+        seen = 0
+        while seen < limit:
+            portion = await self.take(min(limit - seen, max(FIRST_TAKE, min(seen, LARGEST_TAKE))))
+            if not portion:
+                return
+            seen += len(portion)
+            yield portion
+
+    async def replay(self, messages: Iterable[AbstractIncomingMessage]) -> list[tuple[Parked, str | None]]:
+        """Sends messages to their service again, by their old routing key and with a new count of attempts.
+
+        A message is removed when the broker has confirmed its copy: a crash between leaves both. Returned with each: what kept
+        it from leaving, or nothing.
+        """
+        done: list[tuple[Parked, str | None]] = []
+        waiting = list(messages)
+        while waiting:
+            together, waiting = _first_of_each_id(waiting)
+            done += await asyncio.gather(*(self._replay(message) for message in together))
+        return done
+
+    async def go_on_to_fresh(self) -> None:
+        """Reads on to the first message that was never taken, so that all go back in their old order."""
+        while self._takes and not self._at_fresh:
+            if not await self.take(LARGEST_TAKE):
+                return
+
+    async def _consume(self, size: int) -> list[AbstractIncomingMessage]:
+        arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+
+        async def keep(message: aiormq.abc.DeliveredMessage) -> None:
+            arrived.put_nowait(aio_pika.IncomingMessage(message))
+
+        await self._channel.set_qos(prefetch_count=size)
+        channel = cast("aiormq.Channel", await self._channel.get_underlay_channel())
+        tag = f"kvar-{self._takes:06}"
+        self._takes += 1
+        await channel.basic_consume(self._queue, keep, consumer_tag=tag, timeout=PATIENCE_SECONDS)
+        taken: list[AbstractIncomingMessage] = []
+        while len(taken) < size:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                taken.append(await arrived.get())
+        await channel.basic_cancel(tag, timeout=PATIENCE_SECONDS)
+        return taken
+
+    async def _replay(self, message: AbstractIncomingMessage) -> tuple[Parked, str | None]:
+        parked = Parked.of(self.service, message)
+        headers = {name: value for name, value in lasting_headers(message).items() if name not in OWN_HEADERS}
+        try:
+            await forward(message, topology.again_exchange(self.service), parked.routing_key, headers)
+        except Outage as outage:
+            return parked, str(outage)
+        await message.ack()
+        return parked, None
+
+
+class Desk:
+    """The parking queues of one broker, as long as the connection lasts."""
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def round(self, service: str) -> AsyncIterator[Round]:
+        """A walk through one service's queue; at its end what was not removed is back in place.
+
+        Raises:
+            ParkingError: the service has no parking queue.
+            Outage: the broker is away.
+        """
+        async with _broker_errors():
+            channel = await self._connection.channel()
+        walk = Round(channel, service)
+        try:
+            yield walk
+            await walk.go_on_to_fresh()
+        finally:
+            async with _broker_errors():
+                await channel.close()
+
+
+@asynccontextmanager
+async def operating(amqp_url: str) -> AsyncIterator[Desk]:
+    """Connects, as the only operator.
+
+    Raises:
+        Outage: the broker is away.
+        ParkingError: another operator is at work.
+    """
+    async with _broker_errors():
+        connection = await aio_pika.connect(amqp_url, timeout=PATIENCE_SECONDS)
+    try:
+        await _lock(connection)
+        yield Desk(connection)
+    finally:
+        await connection.close()
+
+
+async def _lock(connection: AbstractConnection) -> None:
+    try:
+        async with _broker_errors():
+            channel = await connection.channel()
+            await channel.declare_queue(LOCK_QUEUE, exclusive=True, timeout=PATIENCE_SECONDS)
+    except Outage as outage:
+        if isinstance(outage.__cause__, aiormq.ChannelLockedResource):
+            raise ParkingError("another `kvar parking` is at work; try again when it is done") from outage
+        raise
+
+
+@asynccontextmanager
+async def _broker_errors() -> AsyncIterator[None]:
+    try:
+        yield
+    except aiormq.ChannelNotFoundEntity as error:
+        raise ParkingError("there is no such parking queue: no service has been started on this broker") from error
+    except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
+        raise Outage(f"{type(error).__name__} {error}".strip()) from error
+
+
+def _first_of_each_id(
+    messages: list[AbstractIncomingMessage],
+) -> tuple[list[AbstractIncomingMessage], list[AbstractIncomingMessage]]:
+    """The first message of each id, and the others: the client tells returned copies apart by their ids alone."""
+    seen: set[str | None] = set()
+    first: list[AbstractIncomingMessage] = []
+    others: list[AbstractIncomingMessage] = []
+    for message in messages:
+        (others if message.message_id in seen else first).append(message)
+        if message.message_id is not None:
+            seen.add(message.message_id)
+    return first, others
+
+
+def short_id(body: bytes) -> str:
+    """The id of a message that bears none: the same for the same content."""
+    return hashlib.sha256(body).hexdigest()[:SHORT_ID_LENGTH]
+
+
+def _event(body: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _last_death(deaths: Any) -> dict[str, Any]:
+    """The broker's note on why it parked a message itself; none when a service did."""
+    return deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
+
+
+def _death_reason(died: dict[str, Any]) -> str:
+    if not died:
+        return "unknown"
+    if died.get("reason") == "delivery_limit":
+        return f"delivered {topology.DELIVERY_LIMIT} times without an answer in {died.get('queue')}: it may crash its reader"
+    return f"{died.get('reason')} in {died.get('queue')}"
+
+
+def _time(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if not isinstance(value, str):
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return None
