@@ -1,34 +1,25 @@
-"""The collection `alerts`, and the only place that knows its fields.
-
-    {_id: "p_…:3", rev, student, n, authority, state, created_at, due_at, failures, change: {data of risk.level_changed.v1},
-     sought: {coach, school_unit}, refusals: [{staff, email, answer}], told: {staff, role}, sent_at, problem, mark}
-
-`due_at` exists while the alert is not final, and orders all work; for `sending` it is the end of the lease. Every change
-of one alert is guarded by `rev`; `mark` is that of the last one.
-"""
+"""The collection `alerts`; its fields: `alert_documents`."""
 
 from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from services.notify.alerts import LEASE, WAITING, Alert, AlertState, Refusal
-from services.notify.places import Place
+from services.notify.alert_documents import AlertEvent, new_document, read_alert, seeks, update_of
+from services.notify.alerts import LEASE, OPEN, WAITING, Alert, AlertState
 from services.notify.together import Together
-from shared.events import RiskLevelChanged, RiskLevelChangedEvent
-from shared.mongo import ASCENDING, IndexModel, InsertOne, UpdateOne, bulk_write, ensure_indexes, outages
+from shared.mongo import ASCENDING, IndexModel, InsertOne, bulk_write, ensure_indexes, outages
 
 if TYPE_CHECKING:
     from shared.mongo import Collection, Database
 
-MAILED = [AlertState.SENDING.value, AlertState.SENT.value]
+SPOKEN = {AlertState.SENDING.value, AlertState.SENT.value, AlertState.NEEDLESS.value}
+"""Nothing older may be mailed after it. A needless withdrawal has made sure that what was told before is right."""
 WAITING_VALUES = [state.value for state in WAITING]
-OPEN_VALUES = [AlertState.DUE.value, AlertState.SENDING.value, *WAITING_VALUES]
+OPEN_VALUES = [state.value for state in OPEN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +31,18 @@ class Filter:
     authority: str | None = None
 
 
+@dataclass(slots=True)
+class Standing:
+    """What is stored of one student. `newest`: the highest `n` of all; `spoken`: of those that nothing older may follow.
+
+    `withdrawn`: ids of the changes that withdrawals name.
+    """
+
+    newest: int = 0
+    spoken: int = 0
+    withdrawn: set[str] = field(default_factory=set)
+
+
 class Alerts:
     """All alerts. Every method raises `Outage` when the database is away or the outcome unknown."""
 
@@ -48,7 +51,7 @@ class Alerts:
         self._add = Together(self._insert)
         self._open = Together(self._find_open)
         self._change = Together(self._write)
-        self._mailed = Together(self._newest_mailed)
+        self._standing = Together(self._find_standing)
         self._wake_students = Together(self._wake_all)
 
     async def prepare(self) -> None:
@@ -60,29 +63,51 @@ class Alerts:
         ]
         await ensure_indexes(self._alerts, indexes)
 
-    async def add(self, event: RiskLevelChangedEvent, now: datetime) -> AlertState | None:
-        """Stores the alert of a level change: due, or superseded when a newer one of the student is there already.
+    async def add(self, event: AlertEvent, now: datetime) -> AlertState | None:
+        """Stores an alert. A change of level is due, or final at once: withdrawn, or superseded by a newer message.
 
         Returns its state; nothing when the alert was there before (a repetition).
         """
         return await self._add((event, now))
 
-    async def _insert(self, asks: list[tuple[RiskLevelChangedEvent, datetime]]) -> list[AlertState | None]:
-        newest = await self._newest({"student": {"$in": sorted({event.subject for event, _ in asks})}})
-        documents = [_document(event, now, newest[event.subject]) for event, now in asks]
+    async def _insert(self, asks: list[tuple[AlertEvent, datetime]]) -> list[AlertState | None]:
+        standing = await self._standing_of([event.subject for event, _ in asks])
+        documents = []
+        for event, now in asks:
+            known = standing[event.subject]
+            documents.append(new_document(event, now, newest=known.newest, withdrawn=known.withdrawn))
         outcome = await bulk_write(self._alerts, [InsertOne(document) for document in documents])
         return [
             None if position in outcome.duplicates else AlertState(document["state"])
             for position, document in enumerate(documents)
         ]
 
-    async def _newest(self, query: dict[str, Any]) -> dict[str, int]:
-        """The highest `n` of each student among the alerts of a query; 0 for none."""
-        newest: dict[str, int] = defaultdict(int)
+    async def standing(self, student: str) -> Standing:
+        """What the student's other alerts mean for one of them."""
+        return await self._standing(student)
+
+    async def _find_standing(self, students: list[str]) -> list[Standing]:
+        found = await self._standing_of(students)
+        return [found[student] for student in students]
+
+    async def _standing_of(self, students: list[str]) -> dict[str, Standing]:
+        found: dict[str, Standing] = defaultdict(Standing)
+        fields = {"student": 1, "n": 1, "state": 1, "withdraws": 1}
         with outages():
-            async for document in self._alerts.find(query, {"student": 1, "n": 1}):
-                newest[document["student"]] = max(newest[document["student"]], document["n"])
-        return newest
+            async for document in self._alerts.find({"student": {"$in": sorted(set(students))}}, fields):
+                known = found[document["student"]]
+                known.newest = max(known.newest, document["n"])
+                if document["state"] in SPOKEN:
+                    known.spoken = max(known.spoken, document["n"])
+                if "withdraws" in document:
+                    known.withdrawn.add(document["withdraws"])
+        return found
+
+    async def of(self, student: str) -> list[Alert]:
+        """All alerts of a student, oldest first."""
+        with outages():
+            found = [read_alert(document) async for document in self._alerts.find({"student": student})]
+        return sorted(found, key=lambda alert: alert.change.n)
 
     async def open(self, student: str) -> list[Alert]:
         """The student's alerts that are not final, oldest change first."""
@@ -93,15 +118,20 @@ class Alerts:
         query = {"student": {"$in": sorted(found)}, "state": {"$in": OPEN_VALUES}}
         with outages():
             async for document in self._alerts.find(query):
-                found[document["student"]].append(_alert(document))
+                found[document["student"]].append(read_alert(document))
         return [sorted(found[student], key=lambda alert: alert.change.n) for student in students]
 
     async def claim(self, alert: Alert, now: datetime) -> Alert | None:
         """Takes the lease; nothing when another replica was faster. Returns the alert as it stands then."""
         until = now + LEASE
-        if not await self.change(alert, {"state": AlertState.SENDING.value, "due_at": until}):
+        fields: dict[str, Any] = {"state": AlertState.SENDING.value, "due_at": until}
+        # Its last holder is dead, and may have handed the mail over.
+        begun = alert.begun or alert.state is AlertState.SENDING
+        if begun:
+            fields["begun"] = True
+        if not await self.change(alert, fields):
             return None
-        return replace(alert, state=AlertState.SENDING, due_at=until, rev=alert.rev + 1)
+        return replace(alert, state=AlertState.SENDING, due_at=until, begun=begun, rev=alert.rev + 1)
 
     async def renew(self, alert: Alert, now: datetime) -> None:
         """Prolongs the lease, unless it has been lost."""
@@ -114,7 +144,7 @@ class Alerts:
 
     async def _write(self, asks: list[tuple[Alert, dict[str, Any]]]) -> list[bool]:
         marks = [secrets.token_hex(8) for _ in asks]
-        operations = [_update(alert, fields, mark) for (alert, fields), mark in zip(asks, marks, strict=True)]
+        operations = [update_of(alert, fields, mark) for (alert, fields), mark in zip(asks, marks, strict=True)]
         outcome = await bulk_write(self._alerts, operations)
         if outcome.matched == len(asks):
             return [True] * len(asks)
@@ -123,14 +153,6 @@ class Alerts:
             found = self._alerts.find({"_id": {"$in": [alert.id for alert, _ in asks]}}, {"mark": 1})
             standing = {document.get("mark") async for document in found}
         return [mark in standing for mark in marks]
-
-    async def newer_mailed(self, student: str, n: int) -> bool:
-        """Whether a later change of the student has been mailed or is being mailed just now."""
-        return await self._mailed(student) > n
-
-    async def _newest_mailed(self, students: list[str]) -> list[int]:
-        newest = await self._newest({"student": {"$in": sorted(set(students))}, "state": {"$in": MAILED}})
-        return [newest[student] for student in students]
 
     async def defer(self, student: str, until: datetime) -> None:
         """Lets the student's other alerts wait for the one that must be mailed before them."""
@@ -151,7 +173,7 @@ class Alerts:
         query = {"state": {"$in": WAITING_VALUES}}
         with outages():
             found = self._alerts.find(query, {"authority": 1, "sought": 1})
-            meant = [document["_id"] async for document in found if _seeks(document, authority, staff, scope)]
+            meant = [document["_id"] async for document in found if seeks(document, authority, staff, scope)]
         return await self._wake({"_id": {"$in": meant}}, now) if meant else False
 
     async def _wake(self, query: dict[str, Any], now: datetime) -> bool:
@@ -175,7 +197,7 @@ class Alerts:
         """An alert by its id."""
         with outages():
             document = await self._alerts.find_one({"_id": alert_id})
-        return _alert(document) if document else None
+        return read_alert(document) if document else None
 
     async def page(self, which: Filter, after: str | None, limit: int) -> list[Alert]:
         """At most `limit` alerts in the order of their ids, from the one behind `after` on."""
@@ -185,69 +207,4 @@ class Alerts:
             query["_id"] = {"$gt": after}
         with outages():
             found = self._alerts.find(query).sort("_id", ASCENDING).limit(limit)
-            return [_alert(document) async for document in found]
-
-
-def told(staff: str, role: str) -> dict[str, Any]:
-    """Fields that note who was mailed."""
-    return {"told": {"staff": staff, "role": role}}
-
-
-def sought(place: Place) -> dict[str, Any]:
-    """Fields that make the alert be found when this coach, or somebody at this unit, becomes known."""
-    return {"sought": {"coach": place.coach, "school_unit": place.school_unit}}
-
-
-def refusals(given: tuple[Refusal, ...]) -> dict[str, Any]:
-    """Fields that hold the mail system's answers."""
-    return {"refusals": [{"staff": item.staff, "email": item.email, "answer": item.answer} for item in given]}
-
-
-def _document(event: RiskLevelChangedEvent, now: datetime, newest: int) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "_id": f"{event.subject}:{event.data.n}",
-        "rev": 1,
-        "student": event.subject,
-        "n": event.data.n,
-        "authority": event.authority,
-        "created_at": now,
-        "failures": 0,
-        "change": event.data.model_dump(mode="json", by_alias=True),
-    }
-    if newest > event.data.n:
-        return {**fields, "state": AlertState.SUPERSEDED.value}
-    return {**fields, "state": AlertState.DUE.value, "due_at": now}
-
-
-def _update(alert: Alert, fields: dict[str, Any], mark: str) -> UpdateOne:
-    kept = {name: value for name, value in fields.items() if value is not None}
-    gone = {name: "" for name, value in fields.items() if value is None}
-    update: dict[str, Any] = {"$set": {**kept, "rev": alert.rev + 1, "mark": mark}}
-    if gone:
-        update["$unset"] = gone
-    return UpdateOne({"_id": alert.id, "rev": alert.rev}, update)
-
-
-def _seeks(document: dict[str, Any], authority: str, staff: str, scope: list[str]) -> bool:
-    wanted = document["sought"]
-    return document["authority"] == authority and (wanted["coach"] == staff or wanted["school_unit"] in scope)
-
-
-def _alert(document: dict[str, Any]) -> Alert:
-    person = document.get("told")
-    return Alert(
-        id=document["_id"],
-        student=document["student"],
-        authority=document["authority"],
-        change=RiskLevelChanged.model_validate_json(orjson.dumps(document["change"])),
-        state=AlertState(document["state"]),
-        created_at=document["created_at"],
-        rev=document["rev"],
-        due_at=document.get("due_at"),
-        failures=document["failures"],
-        waited="sought" in document,
-        refusals=tuple(Refusal(**item) for item in document.get("refusals", [])),
-        told=(person["staff"], person["role"]) if person else None,
-        sent_at=document.get("sent_at"),
-        problem=document.get("problem"),
-    )
+            return [read_alert(document) async for document in found]

@@ -1,15 +1,24 @@
-"""An alert: one change of a student's level that somebody has to be told about, and the states it goes through.
+"""An alert: one message about a student's level that somebody may have to be told about, and the states it goes through.
+
+A change of level:
 
     due ──> sending ──> sent
-     ^  │      ├──────> superseded   a newer change of the same student has been mailed, or was stored first
+     ^  │      ├──────> superseded   a newer message of the same student has been mailed, or was stored first
+     │  │      ├──────> withdrawn    a withdrawal names it; never mailed
      │  │      ├──────> withheld     the student has died
      │  └──────┤
      │         ├──────> pending        nobody is known who could be told ─┐ looked at again when staff or enrolments change,
      │         └──────> undeliverable  every address was refused ─────────┘ and from time to time
      └── (mail system or ingest away: again later)
 
-An alert that is not final always has `due_at`: when it is looked at next. `sending` is a lease: when it runs out, its
-holder is taken for dead and another replica goes on.
+A withdrawal of an earlier change goes the same way, with other ends than superseded and withdrawn:
+
+    sending ──> sent       whoever was told of the change has been told that it no longer applies
+       ├──────> needless   the change was never mailed, and nobody believes in a level that is not so
+       └──────> joined     a newer withdrawal for the same person tells of this one too
+
+What exactly a withdrawal needs is decided in `withdrawals`. An alert that is not final always has `due_at`: when it is
+looked at next. `sending` is a lease: when it runs out, its holder is taken for dead and another replica goes on.
 """
 
 from __future__ import annotations
@@ -19,7 +28,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.notify.recipients import Address
-from shared.events import RiskLevelChanged
+from shared.events import AlertWithdrawn, RiskLevelChanged
 
 LEASE = timedelta(seconds=20)
 """How long an alert stays untouched after its holder has died."""
@@ -30,10 +39,16 @@ RENEWAL = timedelta(seconds=6)
 GRACE = timedelta(seconds=10)
 """How long an alert waits for an unknown coach before a coordinator or principal is told instead."""
 
+GATHER = timedelta(seconds=5)
+"""How long a withdrawal waits for others of the same correction, so that one mail can tell of all of them."""
+
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(seconds=60)
 FIRST_LOOK = timedelta(seconds=5)
 LONGEST_LOOK = timedelta(minutes=5)
+
+Said = RiskLevelChanged | AlertWithdrawn
+"""What scoring says of a student's level."""
 
 
 class AlertState(StrEnum):
@@ -45,11 +60,17 @@ class AlertState(StrEnum):
     UNDELIVERABLE = "undeliverable"
     SENT = "sent"
     SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
     WITHHELD = "withheld"
+    NEEDLESS = "needless"
+    JOINED = "joined"
 
 
 WAITING = (AlertState.PENDING, AlertState.UNDELIVERABLE)
 """For want of somebody to tell."""
+
+OPEN = (AlertState.DUE, AlertState.SENDING, *WAITING)
+"""Not final."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,35 +84,49 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One change of level of one student. `id` is `{student}:{n}`; `rev` guards every write.
+    """One change of level of one student, or the withdrawal of one. `id` is `{student}:{n}`; `rev` guards every write.
 
     Attributes:
         state: As stored when it was read.
         due_at: When it is looked at next; nothing when final.
         failures: Attempts in a row that found the mail system or ingest away, or nobody to tell.
         waited: Somebody to tell has been looked for in vain at least once.
+        begun: The mail system may have taken the mail although nobody heard its answer.
         told: Staff id and role of the person mailed; nothing before.
+        joined: Id of the withdrawal that tells of this one too.
     """
 
     id: str
     student: str
     authority: str
-    change: RiskLevelChanged
+    change: Said
     state: AlertState
     created_at: datetime
     rev: int
     due_at: datetime | None = None
     failures: int = 0
     waited: bool = False
+    begun: bool = False
     refusals: tuple[Refusal, ...] = field(default=())
     told: tuple[str, str] | None = None
     sent_at: datetime | None = None
     problem: str | None = None
+    joined: str | None = None
 
     @property
     def refused(self) -> frozenset[Address]:
         """Addresses that will not be tried again."""
         return frozenset((refusal.staff, refusal.email) for refusal in self.refusals)
+
+    @property
+    def withdraws(self) -> str | None:
+        """Id of the change of level that a withdrawal names; nothing for a change."""
+        return self.change.alert if isinstance(self.change, AlertWithdrawn) else None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a mail of it is being handed over, or may have been: only its own next attempt can tell."""
+        return self.state is AlertState.SENDING or (self.begun and self.state in OPEN)
 
 
 def retry_after(failures: int) -> timedelta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -27,9 +27,17 @@ class RefusalOut(BaseModel):
 
 
 class AlertOut(BaseModel):
-    """One alert. `told` is the staff id of the person mailed, `role` why it was that person."""
+    """One alert. `told` is the staff id of the person mailed, `role` why it was that person.
+
+    `kind`: a change of level, or the withdrawal of an earlier one, `withdraws`. `joined`: id of the withdrawal whose mail tells
+    of this one too. `cause`: what lies behind it. `begun`: the mail may be out although the mail system's answer is not known.
+    """
 
     id: str
+    kind: Literal["level_change", "withdrawal"]
+    withdraws: str | None
+    joined: str | None
+    cause: Literal["facts", "rules", "correction"]
     student: str
     authority: str
     school_unit: str | None
@@ -37,13 +45,14 @@ class AlertOut(BaseModel):
     from_level: Level
     to_level: Level
     score: int
-    as_of: date
+    as_of: date | None
     status: AlertState
     received_at: datetime
     created_at: datetime
     due_at: datetime | None
     sent_at: datetime | None
     failures: int
+    begun: bool
     problem: str | None
     told: str | None
     role: str | None
@@ -104,6 +113,10 @@ def _shown(alert: Alert) -> AlertOut:
     change = alert.change
     return AlertOut(
         id=alert.id,
+        kind="level_change" if alert.withdraws is None else "withdrawal",
+        withdraws=alert.withdraws,
+        joined=alert.joined,
+        cause=change.cause,
         student=alert.student,
         authority=alert.authority,
         school_unit=change.school_unit,
@@ -118,6 +131,7 @@ def _shown(alert: Alert) -> AlertOut:
         due_at=alert.due_at,
         sent_at=alert.sent_at,
         failures=alert.failures,
+        begun=alert.begun,
         problem=alert.problem,
         told=told,
         role=role,

@@ -54,6 +54,7 @@ def build(settings: Settings) -> FastAPI:
         mailer,
         Composer(settings.mail_from),
         public_url=settings.public_url,
+        zone=settings.zone,
         clock=now,
     )
     dispatcher = Dispatcher(delivery.deliver, lambda limit: alerts.due_students(now(), limit))

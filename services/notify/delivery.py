@@ -3,7 +3,8 @@
 Every alert is mailed at least once and, but for one case, exactly once: the lease keeps replicas apart, and the alert is
 marked as sent when the mail system has taken the mail. Between these two lies a moment; a process that dies in it leaves
 an alert that another replica mails again when the lease has run out. That second mail bears the same `Message-ID`, by
-which mail systems and readers recognise it.
+which mail systems and readers recognise it. For the same reason an alert whose mail may be out is mailed to its end even when
+a withdrawal names it by then: the withdrawal follows.
 
 An outage (mail system, ingest) is nobody's fault: the alert stays due and is tried again with growing pauses.
 """
@@ -16,21 +17,23 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
-from services.notify import alert_store
+from services.notify import alert_documents
 from services.notify.alert_store import Alerts
 from services.notify.alerts import GRACE, RENEWAL, Alert, AlertState, Refusal, look_after, retry_after
-from services.notify.letter import Name, write
+from services.notify.letter import Name, News, write
 from services.notify.mail import Composer, UnusableAddress
 from services.notify.names import Names, Protected
 from services.notify.places import Place, place_on
 from services.notify.recipients import Recipient, StaffMember, choose, coach_may_follow
-from services.notify.smtp import Mailer, Refused
+from services.notify.smtp import Mailer, Refused, Unanswered
 from services.notify.store import People
+from services.notify.withdrawals import Close, Join, Needless, TellLevel, TellWithdrawn, Wait, decide
 from shared import metrics
 from shared.errors import Outage
+from shared.events import AlertWithdrawn, StaffRole
 from shared.waiting import through_outages
 
 SERVICE = "notify"
@@ -50,6 +53,7 @@ class Delivery:
         composer: Composer,
         *,
         public_url: str,
+        zone: tzinfo,
         clock: Callable[[], datetime],
     ) -> None:
         self._people = people
@@ -58,6 +62,7 @@ class Delivery:
         self._mailer = mailer
         self._composer = composer
         self._public_url = public_url
+        self._zone = zone
         self._clock = clock
 
     async def deliver(self, student: str) -> None:
@@ -105,37 +110,87 @@ class Delivery:
             await self._attempt(alert)
         except Outage as outage:
             logger.warning("an alert waits for an outage to end", extra={"outage": str(outage), "alert": alert.id})
-            await self._postpone(alert, str(outage))
+            await self._postpone(alert, str(outage), begun=alert.begun or isinstance(outage, Unanswered))
         except Exception as error:
-            await self._postpone(alert, type(error).__name__)
+            await self._postpone(alert, type(error).__name__, begun=alert.begun)
             raise
 
     async def _attempt(self, alert: Alert) -> None:
-        if await self._alerts.newer_mailed(alert.student, alert.change.n):
-            await self._finish(alert, AlertState.SUPERSEDED)
+        news = await self._news(alert)
+        if news is None:
             return
         enrolments = await self._people.enrolments(alert.student)
-        place = place_on(enrolments, alert.change.as_of, school_unit=alert.change.school_unit)
+        day = news.said.as_of or news.said.received_at.astimezone(self._zone).date()
+        place = place_on(enrolments, day, school_unit=news.said.school_unit)
         if place.deceased:
             await self._finish(alert, AlertState.WITHHELD)
             return
-        await self._tell(alert, place, await self._people.staff_for(alert.authority, place))
+        await self._tell(alert, news, place)
 
-    async def _tell(self, alert: Alert, place: Place, staff: list[StaffMember]) -> None:
-        recipient = self._recipient(alert, place, staff)
+    async def _news(self, alert: Alert) -> News | None:
+        """What has to be told; nothing when the alert has come to its end, or waits, without a mail."""
+        if isinstance(alert.change, AlertWithdrawn):
+            return await self._withdrawal(alert, alert.change)
+        standing = await self._alerts.standing(alert.student)
+        withdrawn = alert.id in standing.withdrawn
+        if withdrawn and not alert.begun:
+            await self._finish(alert, AlertState.WITHDRAWN)
+        elif standing.spoken > alert.change.n and not withdrawn:
+            await self._finish(alert, AlertState.SUPERSEDED)
+        else:
+            return News(alert.change)
+        return None
+
+    async def _withdrawal(self, alert: Alert, said: AlertWithdrawn) -> News | None:
+        while True:
+            match decide(alert, await self._alerts.of(alert.student), self._clock()):
+                case Close(change):
+                    await self._finish(change, AlertState.WITHDRAWN)
+                case Wait(until):
+                    await self._change(alert, AlertState.DUE, {"due_at": until}, first_time=False)
+                    return None
+                case Join(other):
+                    await self._finish(alert, AlertState.JOINED, {"joined": other.id})
+                    return None
+                case Needless():
+                    await self._finish(alert, AlertState.NEEDLESS)
+                    return None
+                case TellLevel(before):
+                    return News(said.model_copy(update={"from_level": before}))
+                case TellWithdrawn(changes, newest):
+                    return News(newest, withdrawn=changes, withdrawal=said)
+
+    async def _tell(self, alert: Alert, news: News, place: Place) -> None:
+        recipient = await self._told_before(alert, news)
+        if recipient is None:
+            staff = await self._people.staff_for(alert.authority, place)
+            recipient = self._recipient(alert, place, staff)
+        else:
+            news = replace(news, told_before=True)
         if recipient is None:
             await self._wait_for_somebody(alert, place)
             return
         name, place = await self._name(alert.student, place)
-        letter = write(alert.student, alert.change, place, recipient, name=name, public_url=self._public_url)
+        letter = write(alert.student, news, place, recipient, name=name, public_url=self._public_url, zone=self._zone)
+        replies_to = [change.id for change in news.withdrawn]
         try:
-            await self._mailer.send(self._composer.compose(alert, letter, recipient, self._clock()))
+            await self._mailer.send(self._composer.compose(alert, letter, recipient, self._clock(), replies_to))
         except (Refused, UnusableAddress) as refusal:
             logger.warning("an address was refused", extra={"staff": recipient.member.staff, "alert": alert.id})
             await self._pass_over(alert, recipient, str(refusal))
             return
         metrics.EVENT_TO_ALERT.observe((self._clock() - alert.change.received_at).total_seconds())
-        await self._finish(alert, AlertState.SENT, alert_store.told(recipient.member.staff, recipient.role.value))
+        await self._finish(alert, AlertState.SENT, alert_documents.told(recipient.member.staff, recipient.role.value))
+
+    async def _told_before(self, alert: Alert, news: News) -> Recipient | None:
+        """The person who got the mail that no longer applies, while they can be told."""
+        told = news.withdrawn[-1].told if news.withdrawn else None
+        if told is None:
+            return None
+        member = await self._people.member(alert.authority, told[0])
+        if member is None or not member.active or (member.staff, member.email) in alert.refused:
+            return None
+        return Recipient(member, StaffRole(told[1]))
 
     def _recipient(self, alert: Alert, place: Place, staff: list[StaffMember]) -> Recipient | None:
         if coach_may_follow(place, staff) and self._clock() < alert.created_at + GRACE:
@@ -153,13 +208,13 @@ class Delivery:
     async def _pass_over(self, alert: Alert, recipient: Recipient, answer: str) -> None:
         """Notes the refusal and leaves the alert due at once, for the next in line."""
         refusal = Refusal(recipient.member.staff, recipient.member.email, answer)
-        fields = {**alert_store.refusals((*alert.refusals, refusal)), "due_at": self._clock()}
+        fields = {**alert_documents.refusals((*alert.refusals, refusal)), "due_at": self._clock()}
         await self._change(alert, AlertState.DUE, fields, first_time=False)
 
     async def _wait_for_somebody(self, alert: Alert, place: Place) -> None:
         state = AlertState.UNDELIVERABLE if alert.refusals else AlertState.PENDING
         failures = alert.failures + 1
-        fields = {**alert_store.sought(place), "failures": failures, "due_at": self._clock() + look_after(failures)}
+        fields = {**alert_documents.sought(place), "failures": failures, "due_at": self._clock() + look_after(failures)}
         await self._change(alert, state, fields, first_time=not alert.waited)
 
     async def _finish(self, alert: Alert, state: AlertState, fields: dict[str, Any] | None = None) -> None:
@@ -168,9 +223,10 @@ class Delivery:
             final["sent_at"] = self._clock()
         await self._change(alert, state, final, first_time=True)
 
-    async def _postpone(self, alert: Alert, problem: str) -> None:
+    async def _postpone(self, alert: Alert, problem: str, *, begun: bool) -> None:
         failures = alert.failures + 1
-        fields = {"failures": failures, "problem": problem, "due_at": self._clock() + retry_after(failures)}
+        due_at = self._clock() + retry_after(failures)
+        fields = {"failures": failures, "problem": problem, "due_at": due_at, "begun": begun or None}
         await self._change(alert, AlertState.DUE, fields, first_time=False)
 
     async def _change(self, alert: Alert, state: AlertState, fields: dict[str, Any], *, first_time: bool) -> None:

@@ -1,7 +1,8 @@
 """What notify does with each message. Nothing is published: what goes out is mail.
 
 `notify.events` brings `staff.changed.v1` and `enrolment.changed.v1`: kept, and alerts that waited for them become due.
-`notify.risk` brings `risk.level_changed.v1`: stored as one alert, acknowledged, then mailed.
+`notify.risk` brings `risk.level_changed.v1` and `risk.alert_withdrawn.v1`: each stored as one alert, acknowledged, then mailed
+where somebody has to be told.
 """
 
 from __future__ import annotations
@@ -10,12 +11,20 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import assert_never
 
+from services.notify.alert_documents import AlertEvent
 from services.notify.alert_store import Alerts
-from services.notify.alerts import AlertState
+from services.notify.alerts import OPEN
 from services.notify.dispatch import Dispatcher
 from services.notify.store import People
 from shared import metrics
-from shared.events import EnrolmentChangedEvent, RiskLevelChangedEvent, StaffChangedEvent
+from shared.errors import Reject
+from shared.events import (
+    AlertWithdrawnEvent,
+    AnyEvent,
+    EnrolmentChangedEvent,
+    RiskLevelChangedEvent,
+    StaffChangedEvent,
+)
 from shared.waiting import through_outages
 
 SERVICE = "notify"
@@ -50,13 +59,18 @@ def people_handler(
 
 def risk_handler(
     alerts: Alerts, dispatcher: Dispatcher, clock: Callable[[], datetime]
-) -> Callable[[RiskLevelChangedEvent], Awaitable[None]]:
+) -> Callable[[AnyEvent], Awaitable[None]]:
     """Handler of `notify.risk`: returns when the alert is stored, whether or not it can be mailed now."""
 
-    async def handle(event: RiskLevelChangedEvent) -> None:
+    async def store(event: AlertEvent) -> None:
         state = await through_outages(lambda: alerts.add(event, clock()), service=SERVICE)
-        if state is AlertState.SUPERSEDED:
+        if state is not None and state not in OPEN:
             metrics.ALERTS.labels(state.value).inc()
         dispatcher.wake(event.subject)
+
+    async def handle(event: AnyEvent) -> None:
+        if not isinstance(event, RiskLevelChangedEvent | AlertWithdrawnEvent):
+            raise Reject(f"notify.risk takes level changes and withdrawn alerts only, not {event.type}")
+        await store(event)
 
     return handle

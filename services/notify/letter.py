@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Final
 
+from services.notify.alerts import Alert, Said
 from services.notify.places import Place
 from services.notify.recipients import Recipient
 from services.notify.wording import LANGUAGES, Language
-from shared.events import Level, RiskLevelChanged
+from shared.events import AlertWithdrawn, Level, Reason, RiskLevelChanged
 
 REASONS_SHOWN = 3
 SHORT_PSEUDONYM = 8
@@ -26,6 +28,22 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What a mail tells: the level as `said` has it, and which mails no longer apply.
+
+    Attributes:
+        withdrawn: Alerts that were mailed and no longer apply; without any the mail tells of a change of level.
+        withdrawal: Why they do not.
+        told_before: The reader is the person who got them.
+    """
+
+    said: Said
+    withdrawn: tuple[Alert, ...] = ()
+    withdrawal: AlertWithdrawn | None = None
+    told_before: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ReasonLine:
     """One reason in words: what was counted, on which days, its points."""
 
@@ -36,16 +54,21 @@ class ReasonLine:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """All that a template shows. `subject` and `lead` can be seen on a locked screen, so they never tell who it is."""
+    """All that a template shows. `subject` and `lead` can be seen on a locked screen, so they never tell who it is.
+
+    `background`: why the mail is sent, where it is not the score alone. `groups`: what is true of whole groups, without points.
+    """
 
     subject: str
     lead: str
     title: str
     student: str
     unit: str | None
+    background: tuple[str, ...]
     heading: str
     reasons: tuple[ReasonLine, ...]
     more: bool
+    groups: tuple[str, ...]
     changes: tuple[str, ...]
     fresh: str
     notes: tuple[str, ...]
@@ -54,29 +77,80 @@ class Letter:
 
 
 def write(
-    student: str, change: RiskLevelChanged, place: Place, recipient: Recipient, *, name: Name | None, public_url: str
+    student: str,
+    news: News,
+    place: Place,
+    recipient: Recipient,
+    *,
+    name: Name | None,
+    public_url: str,
+    zone: tzinfo,
 ) -> Letter:
-    """The letter in the recipient's language. Protected identity: neither name nor school, whatever `name` says."""
-    language = language_of(recipient)
+    """The letter in the recipient's language. Protected identity: neither name, school nor group, whatever `name` says.
+
+    `zone`: where a mail's day is its date.
+    """
+    language, said = language_of(recipient), news.said
     unit = None if place.protected else place.school_unit
-    risen = change.to_level.rank > change.from_level.rank
-    reasons = sorted(change.reasons, key=lambda reason: (-reason.points, reason.indicator))
+    subject, lead, title = _head(news, language)
+    reasons = sorted((item for item in said.reasons if item.points), key=lambda item: (-item.points, item.indicator))
     shown = tuple(ReasonLine(*language.reason(reason)) for reason in reasons[:REASONS_SHOWN])
+    why = language.words.why if not news.withdrawn and _risen(said) else language.words.remains
     return Letter(
-        subject=language.subject(change.from_level, change.to_level, unit),
-        lead=language.rise if risen else language.fall,
-        title=language.title(change.from_level, change.to_level),
+        subject=f"{subject} ({unit})" if unit else subject,
+        lead=lead,
+        title=title,
         student=_student(student, place, name, language),
         unit=unit,
-        heading=f"{language.words.why if risen else language.words.remains}: {language.points(change.score)}",
+        background=_background(news, language, zone),
+        heading=f"{why}: {language.points(said.score)}",
         reasons=shown,
         more=len(reasons) > len(shown),
-        changes=_changes(change, language),
-        fresh=_fresh(change, language),
-        notes=_notes(place, recipient, language),
+        groups=_groups(said.reasons, place, language),
+        changes=_changes(said, language) if isinstance(said, RiskLevelChanged) and not news.withdrawn else (),
+        fresh=_fresh(said, language),
+        notes=_notes(news, place, recipient, language),
         link=f"{public_url.rstrip('/')}/students/{student}",
-        colour=COLOURS[change.to_level],
+        colour=COLOURS[said.to_level],
     )
+
+
+def _risen(said: Said) -> bool:
+    return said.to_level.rank > said.from_level.rank
+
+
+def _head(news: News, language: Language) -> tuple[str, str, str]:
+    """Subject without school, lead and title."""
+    said = news.said
+    if news.withdrawn:
+        text = language.withdrawn_subject([alert.change.to_level for alert in news.withdrawn])
+        return text, language.words.withdrawn_lead, text
+    lead = language.rise if _risen(said) else language.fall
+    if said.cause == "rules":
+        lead = language.words.rules_lead
+    return language.subject(said.from_level, said.to_level), lead, language.title(said.from_level, said.to_level)
+
+
+def _background(news: News, language: Language, zone: tzinfo) -> tuple[str, ...]:
+    """Which mails no longer apply, why, and the level now; or what lies behind a change of level but new facts."""
+    mails = [
+        (language.day((alert.sent_at or alert.created_at).astimezone(zone).date(), year=True), alert.change.to_level)
+        for alert in news.withdrawn
+    ]
+    lines = [language.withdrawn(mails)] if mails else []
+    reason = news.withdrawal or news.said
+    if reason.cause == "rules":
+        lines.append(language.words.rules_withdraw if mails else language.words.rules_change)
+    elif isinstance(reason, AlertWithdrawn):
+        lines.append(language.corrections(reason.corrected))
+    if mails:
+        lines.append(language.level_now(news.said.to_level))
+    return tuple(lines)
+
+
+def _groups(reasons: list[Reason], place: Place, language: Language) -> tuple[str, ...]:
+    """Reasons without points: what is true of the student's whole groups."""
+    return tuple(language.without_points(reason, named=not place.protected) for reason in reasons if not reason.points)
 
 
 def language_of(recipient: Recipient) -> Language:
@@ -100,16 +174,20 @@ def _changes(change: RiskLevelChanged, language: Language) -> tuple[str, ...]:
     )
 
 
-def _fresh(change: RiskLevelChanged, language: Language) -> str:
-    registered = change.fresh_until
-    stale = registered is not None and registered < change.as_of
+def _fresh(said: Said, language: Language) -> str:
+    if said.as_of is None:
+        return language.words.no_facts
+    registered = said.fresh_until
+    stale = registered is not None and registered < said.as_of
     return language.fresh(
-        language.day(change.as_of, year=True), language.day(registered, year=True) if registered and stale else None
+        language.day(said.as_of, year=True), language.day(registered, year=True) if registered and stale else None
     )
 
 
-def _notes(place: Place, recipient: Recipient, language: Language) -> tuple[str, ...]:
+def _notes(news: News, place: Place, recipient: Recipient, language: Language) -> tuple[str, ...]:
     notes = [language.left] if place.ended else []
-    if recipient.role in language.instead_of_coach:
+    if news.withdrawn and not news.told_before:
+        notes.append(language.words.told_another)
+    elif not news.withdrawn and recipient.role in language.instead_of_coach:
         notes.append(language.instead_of_coach[recipient.role])
     return tuple(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.errors import MessageError
@@ -46,8 +47,10 @@ class Composer:
             lstrip_blocks=True,
         )
 
-    def compose(self, alert: Alert, letter: Letter, recipient: Recipient, now: datetime) -> Mail:
-        """The mail.
+    def compose(
+        self, alert: Alert, letter: Letter, recipient: Recipient, now: datetime, replies_to: Sequence[str] = ()
+    ) -> Mail:
+        """The mail. `replies_to`: ids of the alerts whose mails it continues, oldest first.
 
         Raises:
             UnusableAddress: the recipient's address cannot stand in a header.
@@ -58,6 +61,10 @@ class Composer:
         message["Subject"] = letter.subject
         message["Date"] = format_datetime(now)
         message["Message-ID"] = message_id(alert.id, self._sender)
+        if replies_to:
+            thread = [message_id(other, self._sender) for other in replies_to]
+            message["In-Reply-To"] = thread[-1]
+            message["References"] = " ".join(thread)
         message["Auto-Submitted"] = "auto-generated"
         message[ALERT_HEADER] = alert.id
         message[RECEIVED_HEADER] = alert.change.received_at.isoformat()

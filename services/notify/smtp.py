@@ -27,6 +27,10 @@ class Refused(Exception):
     """The mail system says no for ever to this address or mail. The message is its answer."""
 
 
+class Unanswered(Outage):
+    """The mail system fell silent in the middle: nobody knows whether it has taken the mail."""
+
+
 class Mailer(Protocol):
     """Sends one mail."""
 
@@ -35,7 +39,8 @@ class Mailer(Protocol):
 
         Raises:
             Refused: a permanent answer (5xx) to the recipient or the content.
-            Outage: away, busy, or refusing us as sender. The mail may or may not have been taken.
+            Unanswered: gone or silent after the mail was begun. It may or may not have been taken.
+            Outage: away, busy, or refusing us as sender. The mail was not taken.
         """
 
 
@@ -88,17 +93,22 @@ class SmtpMailer:
 
     async def send(self, mail: Mail) -> None:
         """See `Mailer`."""
+        begun = False
         try:
             # The wait for a connection counts too: the caller's lease does not stop meanwhile.
             async with asyncio.timeout(WHOLE_SECONDS), self._free:
-                await self._send(mail)
+                client = await self._connection()
+                begun = True
+                await self._send(client, mail)
         except (aiosmtplib.SMTPException, OSError) as error:
             if _for_ever(error):
                 raise Refused(_answer(error)) from error
-            raise Outage(f"the mail system: {_answer(error)}") from error
+            # An answer is a no; what breaks off without one is unknown.
+            answered = not begun or isinstance(error, aiosmtplib.SMTPResponseException)
+            kind = Outage if answered else Unanswered
+            raise kind(f"the mail system: {_answer(error)}") from error
 
-    async def _send(self, mail: Mail) -> None:
-        client = await self._connection()
+    async def _send(self, client: aiosmtplib.SMTP, mail: Mail) -> None:
         try:
             await client.sendmail(mail.sender, [mail.recipient], mail.content)
         except aiosmtplib.SMTPRecipientsRefused as error:

@@ -72,6 +72,12 @@ class People:
         """Everybody who may come into question for a student: the coach, and who answers for the unit."""
         return await self._responsible((authority, place.coach, place.school_unit))
 
+    async def member(self, authority: str, staff: str) -> StaffMember | None:
+        """One person of an authority, active or not."""
+        with outages():
+            document = await self._staff.find_one({"_id": _staff_key(authority, staff)})
+        return _member(document) if document else None
+
     async def _find_responsible(self, asks: list[_Responsible]) -> list[list[StaffMember]]:
         coaches = sorted({_staff_key(authority, coach) for authority, coach, _ in asks if coach is not None})
         units = sorted({unit for _, _, unit in asks if unit is not None})

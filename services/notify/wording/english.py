@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from services.notify.wording.language import Language, Words
 from shared.events import Level, StaffRole
 from shared.wording import ENGLISH, NO_BREAK
@@ -13,10 +15,9 @@ def _points(points: int) -> str:
     return f"{points}{NO_BREAK}{'point' if abs(points) == 1 else 'points'}"
 
 
-def _subject(before: Level, after: Level, school_unit: str | None) -> str:
+def _subject(before: Level, after: Level) -> str:
     direction = "up" if after.rank > before.rank else "down"
-    text = f"{LEVELS[after].capitalize()} level, {direction} from {LEVELS[before]}"
-    return f"{text} ({school_unit})" if school_unit else text
+    return f"{LEVELS[after].capitalize()} level, {direction} from {LEVELS[before]}"
 
 
 def _title(before: Level, after: Level) -> str:
@@ -27,6 +28,33 @@ def _fresh(counted: str, registered: str | None) -> str:
     if registered is None:
         return f"Counted up to {counted}."
     return f"Counted up to {counted}; attendance is registered up to {registered}."
+
+
+def _withdrawn_subject(levels: Sequence[Level]) -> str:
+    if len(levels) == 1:
+        return f"The message about {LEVELS[levels[0]]} level no longer applies"
+    return "Earlier messages no longer apply"
+
+
+def _withdrawn(mails: Sequence[tuple[str, Level]]) -> str:
+    *others, last = [f"{day} ({LEVELS[level]} level)" for day, level in mails]
+    if not others:
+        return f"The message of {last} no longer applies."
+    return f"The messages of {', '.join(others)} and {last} no longer apply."
+
+
+def _level_now(level: Level) -> str:
+    return f"The level is now {LEVELS[level]}."
+
+
+def _corrected(days: Mapping[str, str]) -> str:
+    kinds = {"lesson": "attendance on", "mark": "a grade or warning of"}
+    facts = "; ".join(f"{kinds[kind]} {text}" for kind, text in days.items())
+    return "The reason: what it was based on has been corrected" + (f" ({facts})." if facts else ".")
+
+
+def _day_range(count: int, period: str) -> str:
+    return f"{count}{NO_BREAK}days, {period}"
 
 
 LANGUAGE = Language(
@@ -40,6 +68,11 @@ LANGUAGE = Language(
     fall="Good news: things are going better for a student.",
     fresh=_fresh,
     left="The student was no longer enrolled on that day.",
+    withdrawn_subject=_withdrawn_subject,
+    withdrawn=_withdrawn,
+    level_now=_level_now,
+    corrected=_corrected,
+    day_range=_day_range,
     instead_of_coach={
         StaffRole.COORDINATOR: "You get this mail as coordinator: the student's coach could not be reached.",
         StaffRole.PRINCIPAL: "You get this mail as principal: neither coach nor coordinator could be reached.",
@@ -55,6 +88,13 @@ LANGUAGE = Language(
         more_reasons="More reasons are on the student's page.",
         changed="Since the previous level",
         freshness="Data",
+        no_facts="There are no facts left to count from.",
+        whole_group="gives no points",
+        withdrawn_lead="An earlier message about a student no longer applies.",
+        told_another="The earlier message went to a colleague who cannot be reached any more.",
+        rules_lead="A student's level has changed because the rules have changed.",
+        rules_change="No new facts about the student lie behind this: the authority has changed its rules for points and levels.",
+        rules_withdraw="The reason: the authority has changed its rules for points and levels.",
         open_page="Open the student's page",
         footer="The points follow open rules and are a support, not a decision: you judge what is needed. "
         "This mail was sent by Kvar and cannot be replied to.",

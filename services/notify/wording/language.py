@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from shared.events import Level, Reason, StaffRole
+from shared.events import CorrectedFact, Level, Reason, StaffRole
 from shared.wording import NO_BREAK, Wording
+
+DAYS_LISTED = 4
+"""More days than this are told by their number and the first and last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,13 @@ class Words:
     more_reasons: str
     changed: str
     freshness: str
+    no_facts: str
+    whole_group: str
+    withdrawn_lead: str
+    told_another: str
+    rules_lead: str
+    rules_change: str
+    rules_withdraw: str
     open_page: str
     footer: str
 
@@ -35,12 +45,17 @@ class Language:
     Attributes:
         wording: Levels, indicators and numbers, in the words that the pages use too.
         points: So many points of risk.
-        subject: The subject line: `(from, to, school unit)`.
+        subject: The subject line without the school: `(from, to)`.
         title: A sentence on the change: `(from, to)`.
         rise: What is said in addition when the level rises.
         fall: What is said in addition when the level falls.
         fresh: Until when the data reach: `(counted, registered)`; the latter only when it lags behind.
         left: What is said about a student who has left.
+        withdrawn_subject: The subject line of a withdrawal: the levels that earlier mails announced.
+        withdrawn: Which mails no longer apply: the day and the level of each.
+        level_now: Which level the student has now.
+        corrected: That facts were corrected, and which: `lesson` and `mark` with the days in words.
+        day_range: So many days from one to another.
         instead_of_coach: Why somebody other than the coach gets the mail, by role.
     """
 
@@ -48,12 +63,17 @@ class Language:
     wording: Wording
     months: tuple[str, ...]
     points: Callable[[int], str]
-    subject: Callable[[Level, Level, str | None], str]
+    subject: Callable[[Level, Level], str]
     title: Callable[[Level, Level], str]
     rise: str
     fall: str
     fresh: Callable[[str, str | None], str]
     left: str
+    withdrawn_subject: Callable[[Sequence[Level]], str]
+    withdrawn: Callable[[Sequence[tuple[str, Level]]], str]
+    level_now: Callable[[Level], str]
+    corrected: Callable[[Mapping[str, str]], str]
+    day_range: Callable[[int, str], str]
     instead_of_coach: Mapping[StaffRole, str]
     words: Words
 
@@ -73,3 +93,20 @@ class Language:
         """What was counted, on which days, and its points."""
         counted = self.wording.sentence(reason.indicator, reason.numbers)
         return counted, self.period(reason.first_day, reason.last_day), self.points(reason.points)
+
+    def without_points(self, reason: Reason, *, named: bool) -> str:
+        """A reason that gives no points, in one line. `named`: whether the group's code may be told."""
+        told = self.wording.sentence(reason.indicator, reason.numbers, reason.group if named else None)
+        return f"{told}, {self.period(reason.first_day, reason.last_day)}"
+
+    def corrections(self, facts: Sequence[CorrectedFact]) -> str:
+        """That facts were corrected, and on which days."""
+        days: dict[str, set[date]] = {}
+        for fact in facts:
+            days.setdefault(fact.kind, set()).add(fact.day)
+        return self.corrected({kind: self._days(sorted(found)) for kind, found in sorted(days.items())})
+
+    def _days(self, days: Sequence[date]) -> str:
+        if len(days) > DAYS_LISTED:
+            return self.day_range(len(days), self.period(days[0], days[-1]))
+        return ", ".join(self.day(day) for day in days)

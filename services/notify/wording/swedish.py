@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from services.notify.wording.language import Language, Words
 from shared.events import Level, StaffRole
 from shared.wording import NO_BREAK, SWEDISH
@@ -13,10 +15,9 @@ def _points(points: int) -> str:
     return f"{points}{NO_BREAK}poäng"
 
 
-def _subject(before: Level, after: Level, school_unit: str | None) -> str:
+def _subject(before: Level, after: Level) -> str:
     direction = "upp" if after.rank > before.rank else "ned"
-    text = f"{LEVELS[after].capitalize()} nivå, {direction} från {LEVELS[before]}"
-    return f"{text} ({school_unit})" if school_unit else text
+    return f"{LEVELS[after].capitalize()} nivå, {direction} från {LEVELS[before]}"
 
 
 def _title(before: Level, after: Level) -> str:
@@ -27,6 +28,33 @@ def _fresh(counted: str, registered: str | None) -> str:
     if registered is None:
         return f"Räknat till och med {counted}."
     return f"Räknat till och med {counted}; närvaro är registrerad till och med {registered}."
+
+
+def _withdrawn_subject(levels: Sequence[Level]) -> str:
+    if len(levels) == 1:
+        return f"Meddelandet om {LEVELS[levels[0]]} nivå gäller inte längre"
+    return "Tidigare meddelanden gäller inte längre"
+
+
+def _withdrawn(mails: Sequence[tuple[str, Level]]) -> str:
+    *others, last = [f"{day} ({LEVELS[level]} nivå)" for day, level in mails]
+    if not others:
+        return f"Meddelandet från {last} gäller inte längre."
+    return f"Meddelandena från {', '.join(others)} och {last} gäller inte längre."
+
+
+def _level_now(level: Level) -> str:
+    return f"Nivån är nu {LEVELS[level]}."
+
+
+def _corrected(days: Mapping[str, str]) -> str:
+    kinds = {"lesson": "närvaro", "mark": "betyg eller varning"}
+    facts = "; ".join(f"{kinds[kind]} {text}" for kind, text in days.items())
+    return "Det beror på att underlaget har rättats" + (f" ({facts})." if facts else ".")
+
+
+def _day_range(count: int, period: str) -> str:
+    return f"{count}{NO_BREAK}dagar, {period}"
 
 
 LANGUAGE = Language(
@@ -40,6 +68,11 @@ LANGUAGE = Language(
     fall="Goda nyheter: det går bättre för en elev.",
     fresh=_fresh,
     left="Eleven var inte längre inskriven den dagen.",
+    withdrawn_subject=_withdrawn_subject,
+    withdrawn=_withdrawn,
+    level_now=_level_now,
+    corrected=_corrected,
+    day_range=_day_range,
     instead_of_coach={
         StaffRole.COORDINATOR: "Du får mejlet som samordnare: elevens coach kunde inte nås.",
         StaffRole.PRINCIPAL: "Du får mejlet som rektor: varken coach eller samordnare kunde nås.",
@@ -55,6 +88,13 @@ LANGUAGE = Language(
         more_reasons="Fler skäl finns på elevens sida.",
         changed="Sedan förra nivån",
         freshness="Underlag",
+        no_facts="Det finns inga uppgifter kvar att räkna på.",
+        whole_group="ger inga poäng",
+        withdrawn_lead="Ett tidigare meddelande om en elev gäller inte längre.",
+        told_another="Det tidigare meddelandet gick till en kollega som inte längre kan nås.",
+        rules_lead="En elevs nivå har ändrats för att reglerna har ändrats.",
+        rules_change="Inga nya uppgifter om eleven ligger bakom: huvudmannen har ändrat sina regler för poäng och nivåer.",
+        rules_withdraw="Det beror på att huvudmannen har ändrat sina regler för poäng och nivåer.",
         open_page="Öppna elevens sida",
         footer="Poängen räknas enligt öppna regler och är ett stöd, inget beslut: du avgör vad som behövs. "
         "Mejlet är skickat av Kvar och går inte att svara på.",

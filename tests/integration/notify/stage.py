@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from services.notify.app import build
 from shared import mongo
 from shared.events import (
+    AlertWithdrawnEvent,
     EnrolmentChangedEvent,
     Level,
     RiskLevelChangedEvent,
@@ -29,7 +30,7 @@ from shared.events import (
 from shared.messaging import topology
 from shared.settings import Settings
 from tests.integration.notify.conftest import TOKEN, Neighbour, Sink
-from tests.unit.notify.builders import change, enrolment
+from tests.unit.notify.builders import change, enrolment, withdrawal
 
 PATIENCE_SECONDS = 40
 
@@ -49,6 +50,18 @@ def level_changed(who: str, n: int = 1, **fields: Any) -> RiskLevelChangedEvent:
         time=datetime.now(UTC),
         authority="2480",
         data=change(n, before, after, **fields),
+    )
+
+
+def alert_withdrawn(who: str, n: int = 2, withdraws: int = 1, **fields: Any) -> AlertWithdrawnEvent:
+    fields = {"received_at": datetime.now(UTC), "alert": f"{who}:{withdraws}", **fields}
+    return AlertWithdrawnEvent(
+        id=f"{who}:{n}",
+        source="/kvar/scoring",
+        subject=who,
+        time=datetime.now(UTC),
+        authority="2480",
+        data=withdrawal(n, withdraws, **fields),
     )
 
 
@@ -131,15 +144,16 @@ class Stage:
                 await asyncio.sleep(0.05)
             yield client
 
-    async def publish(self, *events: RiskLevelChangedEvent | StaffChangedEvent | EnrolmentChangedEvent) -> None:
+    async def publish(
+        self, *events: RiskLevelChangedEvent | AlertWithdrawnEvent | StaffChangedEvent | EnrolmentChangedEvent
+    ) -> None:
         """Publishes as scoring and ingest do, confirmed."""
         async with await aio_pika.connect(self.settings.amqp_url) as connection:
             channel = await connection.channel()
             await topology.declare(channel, 1)
             for event in events:
-                risk = isinstance(event, RiskLevelChangedEvent)
-                exchange = await channel.get_exchange(topology.RISK if risk else topology.EVENTS)
-                key = topology.LEVEL_CHANGED_KEY if risk else topology.routing_key(event.type, event.subject, 1)
+                name, key = _address(event)
+                exchange = await channel.get_exchange(name)
                 await exchange.publish(aio_pika.Message(event.encode(), message_id=event.id), key)
 
     @asynccontextmanager
@@ -150,6 +164,18 @@ class Stage:
             yield database
         finally:
             database.client.close()
+
+
+def _address(
+    event: RiskLevelChangedEvent | AlertWithdrawnEvent | StaffChangedEvent | EnrolmentChangedEvent,
+) -> tuple[str, str]:
+    match event:
+        case RiskLevelChangedEvent():
+            return topology.RISK, topology.LEVEL_CHANGED_KEY
+        case AlertWithdrawnEvent():
+            return topology.RISK, topology.ALERT_WITHDRAWN_KEY
+        case _:
+            return topology.EVENTS, topology.routing_key(event.type, event.subject, 1)
 
 
 async def alert_of(client: httpx.AsyncClient, alert_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from services.notify.alerts import Alert, AlertState
 from services.notify.places import Place
 from services.notify.recipients import Recipient, StaffMember
-from shared.events import EnrolmentChanged, Level, Reason, RiskLevelChanged, StaffRole
+from shared.events import AlertWithdrawn, EnrolmentChanged, Level, Reason, RiskLevelChanged, StaffRole
 
 STUDENT = "p_" + "a" * 26
 AS_OF = date(2026, 11, 6)
@@ -63,6 +63,40 @@ def change(
         "model_version": "1",
     }
     return RiskLevelChanged(**{**given, **fields})
+
+
+def withdrawal(
+    n: int = 2, withdraws: int = 1, before: Level = Level.TARGETED, after: Level = Level.UNIVERSAL, **fields: Any
+) -> AlertWithdrawn:
+    given: dict[str, Any] = {
+        "n": n,
+        "alert": f"{STUDENT}:{withdraws}",
+        "alert_level": Level.TARGETED,
+        "from_level": before,
+        "to_level": after,
+        "score": 6,
+        "reasons": [failed_courses()],
+        "cause": "correction",
+        "corrected": [],
+        "school_unit": "Ekskolan",
+        "groups": ["NA24a"],
+        "as_of": AS_OF,
+        "fresh_until": AS_OF,
+        "received_at": RECEIVED,
+        "model_version": "1",
+    }
+    return AlertWithdrawn(**{**given, **fields})
+
+
+def group_absence(group: str | None = "NA24a") -> Reason:
+    return Reason(
+        indicator="group_absence",
+        points=0,
+        numbers={"students": 24, "recent_percent": 14.2, "earlier_percent": 6.1, "unit_percent": 7.0},
+        first_day=date(2026, 9, 21),
+        last_day=AS_OF,
+        group=group,
+    )
 
 
 def alert(**fields: Any) -> Alert:

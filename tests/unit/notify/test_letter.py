@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.notify.letter import Letter, Name, write
+from services.notify.alerts import Alert, AlertState
+from services.notify.letter import Letter, Name, News, write
 from services.notify.places import Place
 from services.notify.recipients import Recipient
 from services.notify.wording import LANGUAGES
-from shared.events import Level, Reason, RiskLevelChanged, StaffRole
+from shared.events import CorrectedFact, Level, Reason, RiskLevelChanged, StaffRole
 from tests.unit.notify.builders import (
     AS_OF,
     STUDENT,
+    alert,
     change,
+    failed_courses,
+    group_absence,
     place,
     to,
+    withdrawal,
 )
 
 NAME = Name("Märta", "Sjöström")
 
 
 def letter(
-    what: RiskLevelChanged | None = None,
+    what: RiskLevelChanged | News | None = None,
     recipient: Recipient | None = None,
     where: Place | None = None,
     name: Name | None = NAME,
 ) -> Letter:
+    news = what if isinstance(what, News) else News(what or change())
     return write(
-        STUDENT, what or change(), where or place(), recipient or to(), name=name, public_url="https://kvar.example/"
+        STUDENT,
+        news,
+        where or place(),
+        recipient or to(),
+        name=name,
+        public_url="https://kvar.example/",
+        zone=ZoneInfo("Europe/Stockholm"),
     )
 
 
@@ -141,3 +154,112 @@ def test_every_language_knows_every_role_and_month(language: str) -> None:
     words = LANGUAGES[language]
     assert set(words.instead_of_coach) == {StaffRole.COORDINATOR, StaffRole.PRINCIPAL}
     assert len(words.months) == 12
+
+
+def mailed(n: int = 1, level: Level = Level.TARGETED, sent_at: datetime | None = None) -> Alert:
+    sent = sent_at or datetime(2026, 11, 6, 14, 31, tzinfo=UTC)
+    return alert(id=f"{STUDENT}:{n}", change=change(n, after=level), state=AlertState.SENT, sent_at=sent)
+
+
+def withdrawn(*earlier: Alert, told_before: bool = True, **fields: object) -> News:
+    said = withdrawal(9, **fields)  # type: ignore[arg-type]
+    return News(said, withdrawn=earlier or (mailed(),), withdrawal=said, told_before=told_before)
+
+
+def corrected(*days: int, kind: str = "lesson") -> list[CorrectedFact]:
+    facts = [{"kind": kind, "key": f"k{day}", "day": date(2026, 11, day), "revision": 2} for day in days]
+    return [CorrectedFact.model_validate(fact) for fact in facts]
+
+
+def test_a_withdrawal_names_the_mail_the_reason_and_the_level_now() -> None:
+    facts = [*corrected(4, 3, 3), *corrected(5, kind="mark")]
+    made = letter(withdrawn(corrected=facts))
+    assert made.subject == "Meddelandet om riktad nivå gäller inte längre (Ekskolan)"
+    assert made.lead == "Ett tidigare meddelande om en elev gäller inte längre."
+    assert [plain(line) for line in made.background] == [
+        "Meddelandet från 6 nov 2026 (riktad nivå) gäller inte längre.",
+        "Det beror på att underlaget har rättats (närvaro 3 nov, 4 nov; betyg eller varning 5 nov).",
+        "Nivån är nu universell.",
+    ]
+    assert plain(made.heading) == "Det som återstår: 6 poäng"
+    assert lines(made) == ["1 kurs med F eller streck, 19 aug–6 nov: 6 poäng"]
+    assert (made.changes, made.notes) == ((), ())
+
+
+def test_a_withdrawal_in_english() -> None:
+    made = letter(withdrawn(corrected=corrected(2, 3, 4, 5, 6)), to("en"))
+    assert made.subject == "The message about targeted level no longer applies (Ekskolan)"
+    assert [plain(line) for line in made.background] == [
+        "The message of 6 Nov 2026 (targeted level) no longer applies.",
+        "The reason: what it was based on has been corrected (attendance on 5 days, 2 Nov–6 Nov).",
+        "The level is now universal.",
+    ]
+
+
+def test_one_mail_names_all_messages_that_no_longer_apply() -> None:
+    late = datetime(2026, 11, 9, 23, 30, tzinfo=UTC)  # the 10th at the schools
+    for language, subject, line in (
+        (
+            "sv",
+            "Tidigare meddelanden gäller inte längre (Ekskolan)",
+            "Meddelandena från 6 nov 2026 (riktad nivå) och 10 nov 2026 (individuell nivå) gäller inte längre.",
+        ),
+        (
+            "en",
+            "Earlier messages no longer apply (Ekskolan)",
+            "The messages of 6 Nov 2026 (targeted level) and 10 Nov 2026 (individual level) no longer apply.",
+        ),
+    ):
+        made = letter(withdrawn(mailed(), mailed(2, Level.INDIVIDUAL, late)), to(language))
+        assert (made.subject, plain(made.background[0])) == (subject, line)
+
+
+def test_a_withdrawal_because_of_the_rules_says_so() -> None:
+    assert "ändrat sina regler" in letter(withdrawn(cause="rules")).background[1]
+    assert "changed its rules" in letter(withdrawn(cause="rules"), to("en")).background[1]
+
+
+def test_a_withdrawal_that_goes_to_somebody_else_says_that_it_does() -> None:
+    made = letter(withdrawn(told_before=False), to(role=StaffRole.COORDINATOR))
+    assert made.notes == ("Det tidigare meddelandet gick till en kollega som inte längre kan nås.",)
+
+
+def test_a_withdrawal_that_leaves_no_facts_says_so() -> None:
+    made = letter(withdrawn(as_of=None, fresh_until=None, reasons=[], score=0))
+    assert made.fresh == "Det finns inga uppgifter kvar att räkna på."
+    assert made.reasons == ()
+
+
+def test_a_level_that_a_correction_has_changed_is_told_as_a_change_with_the_reason() -> None:
+    made = letter(News(withdrawal(3, before=Level.INDIVIDUAL)))
+    assert made.subject == "Universell nivå, ned från individuell (Ekskolan)"
+    assert made.background == ("Det beror på att underlaget har rättats.",)
+
+
+def test_a_change_of_rules_is_said_to_be_one() -> None:
+    made = letter(change(cause="rules"))
+    assert made.lead == "En elevs nivå har ändrats för att reglerna har ändrats."
+    assert made.background == (
+        "Inga nya uppgifter om eleven ligger bakom: huvudmannen har ändrat sina regler för poäng och nivåer.",
+    )
+    assert "authority has changed its rules" in letter(change(cause="rules"), to("en")).background[0]
+    assert letter().background == ()
+
+
+def test_a_protected_student_is_not_named_by_a_withdrawal_either() -> None:
+    made = letter(withdrawn(reasons=[group_absence("NA24a")]), where=place(protected=True))
+    assert made.subject == "Meddelandet om riktad nivå gäller inte längre"
+    assert plain(made.groups[0]).startswith("Hela gruppen: frånvaro 14,2 %")
+    for secret in ("Märta", "Ekskolan", "NA24a"):
+        assert secret not in repr(made)
+
+
+def test_what_is_true_of_the_whole_group_takes_no_place_among_the_reasons() -> None:
+    made = letter(change(reasons=[group_absence(), *change().reasons]))
+    assert len(made.reasons) == 3
+    assert not made.more
+    [told] = [plain(line) for line in made.groups]
+    assert told.startswith("Hela gruppen NA24a: frånvaro 14,2 % de senaste 10 skoldagarna mot 6,1 % de 20 före")
+    assert told.endswith("(övriga skolan 7,0 %), 21 sep–6 nov")
+    alone = letter(change(reasons=[failed_courses(), group_absence()]))
+    assert [reason.points for reason in alone.reasons] == ["6\N{NO-BREAK SPACE}poäng"]

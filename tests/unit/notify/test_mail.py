@@ -4,30 +4,49 @@ from __future__ import annotations
 
 import email
 import email.policy
+from datetime import UTC
 from email.message import EmailMessage
 
 import pytest
 
-from services.notify.letter import Name, write
+from services.notify.alerts import AlertState
+from services.notify.letter import Name, News, write
 from services.notify.mail import Composer, UnusableAddress
 from services.notify.recipients import Recipient
 from shared.events import StaffRole
-from tests.unit.notify.builders import RECEIVED, STUDENT, alert, change, member, place, to
+from tests.unit.notify.builders import (
+    RECEIVED,
+    STUDENT,
+    alert,
+    change,
+    group_absence,
+    member,
+    place,
+    to,
+    withdrawal,
+)
 
 COMPOSER = Composer("kvar@skola.example")
 
 
-def mail(recipient: Recipient | None = None, name: Name | None = None, unit: str = "Ekskolan") -> EmailMessage:
+def mail(
+    recipient: Recipient | None = None,
+    name: Name | None = None,
+    unit: str = "Ekskolan",
+    news: News | None = None,
+) -> EmailMessage:
     whom = recipient or to()
     made = write(
         STUDENT,
-        change(),
+        news or News(change()),
         place(school_unit=unit),
         whom,
         name=name or Name("Märta", "Sjöström"),
         public_url="https://kvar.example",
+        zone=UTC,
     )
-    content = COMPOSER.compose(alert(), made, whom, RECEIVED).content
+    continued = [earlier.id for earlier in news.withdrawn] if news else []
+    content = COMPOSER.compose(alert(), made, whom, RECEIVED, continued).content
     content.decode("ascii")  # every mail system takes it, whether or not it knows 8BITMIME
     parsed = email.message_from_bytes(content, policy=email.policy.default)
     assert isinstance(parsed, EmailMessage)
@@ -71,6 +90,27 @@ def test_the_first_lines_can_be_previewed_without_telling_who_it_is() -> None:
     assert "Märta" not in "".join(text.splitlines()[:3])
 
 
+def test_a_withdrawal_continues_the_thread_of_the_mails_that_no_longer_apply() -> None:
+    mailed = [alert(id=f"{STUDENT}:{n}", state=AlertState.SENT, sent_at=RECEIVED, change=change(n)) for n in (1, 2)]
+    said = withdrawal(4, reasons=[group_absence()])
+    message = mail(news=News(said, withdrawn=tuple(mailed), withdrawal=said, told_before=True))
+    assert message["In-Reply-To"] == f"<{STUDENT}.2@skola.example>"
+    assert message["References"] == f"<{STUDENT}.1@skola.example> <{STUDENT}.2@skola.example>"
+    for part in parts(message):
+        plain = part.replace("\N{NO-BREAK SPACE}", " ")
+        for words in (
+            "Tidigare meddelanden gäller inte längre",
+            "Meddelandena från 6 nov 2026 (riktad nivå) och 6 nov 2026 (riktad nivå) gäller inte längre.",
+            "Det beror på att underlaget har rättats.",
+            "Nivån är nu universell.",
+            "Hela gruppen NA24a: frånvaro 14,2 % de senaste 10 skoldagarna mot 6,1 % de 20 före",
+            "21 sep–6 nov (ger inga poäng)",
+        ):
+            assert words in plain
+        assert "0 poäng" not in plain
+    assert mail()["In-Reply-To"] is None
+
+
 def test_the_language_is_the_readers() -> None:
     text, html = parts(mail(to("en")))
     assert "From universal to targeted level" in text
@@ -100,6 +140,6 @@ def test_a_name_with_line_breaks_cannot_add_headers() -> None:
 @pytest.mark.parametrize("address", ["a,b@skola.example", "åsa@skola.example", "<x@skola.example", "a@b@skola.example"])
 def test_what_is_no_address_is_refused_before_it_is_sent(address: str) -> None:
     whom = Recipient(member(email=address), StaffRole.COACH)
-    made = write(STUDENT, change(), place(), whom, name=None, public_url="https://kvar.example")
+    made = write(STUDENT, News(change()), place(), whom, name=None, public_url="https://kvar.example", zone=UTC)
     with pytest.raises(UnusableAddress):
         COMPOSER.compose(alert(), made, whom, RECEIVED)

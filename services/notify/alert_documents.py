@@ -1,0 +1,103 @@
+"""Alerts as documents of the database and back. With `alert_store` the only place that knows field names.
+
+    {_id: "p_…:3", rev, student, n, authority, state, created_at, due_at, failures, begun, joined,
+     change: {data of risk.level_changed.v1 or risk.alert_withdrawn.v1}, withdraws: "p_…:2" (withdrawals only),
+     sought: {coach, school_unit}, refusals: [{staff, email, answer}], told: {staff, role}, sent_at, problem, mark}
+
+`due_at` exists while the alert is not final, and orders all work; for `sending` it is the end of the lease. Every change
+of one alert is guarded by `rev`; `mark` is that of the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from services.notify.alerts import GATHER, Alert, AlertState, Refusal
+from services.notify.places import Place
+from shared.events import AlertWithdrawn, AlertWithdrawnEvent, RiskLevelChanged, RiskLevelChangedEvent
+from shared.mongo import UpdateOne
+
+AlertEvent = RiskLevelChangedEvent | AlertWithdrawnEvent
+
+
+def new_document(event: AlertEvent, now: datetime, *, newest: int, withdrawn: Collection[str]) -> dict[str, Any]:
+    """The first document of an alert. Of its student are stored: `newest`, the highest `n`; `withdrawn`, ids named by
+    withdrawals.
+    """
+    fields: dict[str, Any] = {
+        "_id": f"{event.subject}:{event.data.n}",
+        "rev": 1,
+        "student": event.subject,
+        "n": event.data.n,
+        "authority": event.authority,
+        "created_at": now,
+        "failures": 0,
+        "change": event.data.model_dump(mode="json", by_alias=True),
+    }
+    if isinstance(event, AlertWithdrawnEvent):
+        state = {"state": AlertState.DUE.value, "due_at": now + GATHER}
+        return {**fields, **state, "withdraws": event.data.alert}
+    if fields["_id"] in withdrawn:
+        return {**fields, "state": AlertState.WITHDRAWN.value}
+    if newest > event.data.n:
+        return {**fields, "state": AlertState.SUPERSEDED.value}
+    return {**fields, "state": AlertState.DUE.value, "due_at": now}
+
+
+def update_of(alert: Alert, fields: dict[str, Any], mark: str) -> UpdateOne:
+    """Writes fields (`None` removes one) while the alert is as it was read."""
+    kept = {name: value for name, value in fields.items() if value is not None}
+    gone = {name: "" for name, value in fields.items() if value is None}
+    update: dict[str, Any] = {"$set": {**kept, "rev": alert.rev + 1, "mark": mark}}
+    if gone:
+        update["$unset"] = gone
+    return UpdateOne({"_id": alert.id, "rev": alert.rev}, update)
+
+
+def read_alert(document: dict[str, Any]) -> Alert:
+    """The alert of a document."""
+    person = document.get("told")
+    contract = AlertWithdrawn if "withdraws" in document else RiskLevelChanged
+    return Alert(
+        id=document["_id"],
+        student=document["student"],
+        authority=document["authority"],
+        change=contract.model_validate_json(orjson.dumps(document["change"])),
+        state=AlertState(document["state"]),
+        created_at=document["created_at"],
+        rev=document["rev"],
+        due_at=document.get("due_at"),
+        failures=document["failures"],
+        waited="sought" in document,
+        begun=document.get("begun", False),
+        refusals=tuple(Refusal(**item) for item in document.get("refusals", [])),
+        told=(person["staff"], person["role"]) if person else None,
+        sent_at=document.get("sent_at"),
+        problem=document.get("problem"),
+        joined=document.get("joined"),
+    )
+
+
+def told(staff: str, role: str) -> dict[str, Any]:
+    """Fields that note who was mailed."""
+    return {"told": {"staff": staff, "role": role}}
+
+
+def sought(place: Place) -> dict[str, Any]:
+    """Fields that make the alert be found when this coach, or somebody at this unit, becomes known."""
+    return {"sought": {"coach": place.coach, "school_unit": place.school_unit}}
+
+
+def refusals(given: tuple[Refusal, ...]) -> dict[str, Any]:
+    """Fields that hold the mail system's answers."""
+    return {"refusals": [{"staff": item.staff, "email": item.email, "answer": item.answer} for item in given]}
+
+
+def seeks(document: dict[str, Any], authority: str, staff: str, scope: list[str]) -> bool:
+    """Whether an alert waits for this person, or for somebody at one of these units."""
+    wanted = document["sought"]
+    return document["authority"] == authority and (wanted["coach"] == staff or wanted["school_unit"] in scope)

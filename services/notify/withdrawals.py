@@ -1,0 +1,130 @@
+"""What a withdrawal needs, decided from all stored alerts of the student. Pure.
+
+Whoever was told of a change that was wrong is told so, once: a newer withdrawal for the same person tells of the older
+ones too. A change that was never mailed is closed in silence. One thing more can need a mail then: when the level that
+was last told is no longer the level, and nothing newer will say so.
+
+Two replicas, at a change and at its withdrawal in the same moment, cannot miss each other: each writes its claim
+(`sending`) before it reads the other's state, and the withdrawal waits for what is being handed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.notify.alerts import OPEN, Alert, AlertState, Said
+from shared.events import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again at this time: a mail is being handed over, or may have been."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The change that is withdrawn has not been mailed: make it final, then decide again."""
+
+    change: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A newer withdrawal, still to be mailed to the same person, tells of this one too."""
+
+    other: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Needless:
+    """Nobody has to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class TellWithdrawn:
+    """These mailed changes no longer apply; `said` is the newest word on the level."""
+
+    changes: tuple[Alert, ...]
+    said: Said
+
+
+@dataclass(frozen=True, slots=True)
+class TellLevel:
+    """No mailed change is wrong, but the level last told, `before`, is no longer the level."""
+
+    before: Level
+
+
+Verdict = Wait | Close | Join | Needless | TellWithdrawn | TellLevel
+
+
+def decide(withdrawal: Alert, known: Sequence[Alert], now: datetime) -> Verdict:
+    """What is to be done next with a withdrawal whose lease is held. `known`: all stored alerts of the student."""
+    n = withdrawal.change.n
+    unsettled = [alert.due_at for alert in known if alert.change.n < n and alert.unsettled and alert.due_at]
+    if unsettled:
+        return Wait(max(unsettled))
+    named = next((alert for alert in known if alert.id == withdrawal.withdraws), None)
+    if named is not None and named.state in OPEN:
+        return Close(named)
+    newer = [alert for alert in known if alert.change.n > n]
+    wrong = _mailed_and_wrong(withdrawal, known)
+    if wrong:
+        return _leave_to(newer, wrong, known, now) or TellWithdrawn(wrong, _newest_word(withdrawal, newer))
+    before = _level_told(known)
+    if newer or before is withdrawal.change.to_level:
+        return Needless()
+    return TellLevel(before)
+
+
+def _mailed_and_wrong(withdrawal: Alert, known: Sequence[Alert]) -> tuple[Alert, ...]:
+    """The mailed changes named by a withdrawal and by those that have joined it, at first or second hand; oldest first."""
+    ids = {withdrawal.id}
+    for alert in sorted(known, key=lambda other: -other.change.n):  # a withdrawal joins newer ones only
+        if alert.joined in ids:
+            ids.add(alert.id)
+    named = {alert.withdraws for alert in known if alert.id in ids} | {withdrawal.withdraws}
+    wrong = [alert for alert in known if alert.id in named and alert.state is AlertState.SENT]
+    return tuple(sorted(wrong, key=lambda alert: alert.change.n))
+
+
+def _leave_to(
+    newer: list[Alert], wrong: tuple[Alert, ...], known: Sequence[Alert], now: datetime
+) -> Wait | Join | None:
+    """A newer withdrawal, not mailed yet, that the same person will be mailed about, if there is one.
+
+    One that is being written may not have seen this one: its end is waited for, but not when its holder is dead or its mail
+    may be out already. Older alerts are looked at before newer ones, so such a wait would never end.
+    """
+    for other in newer:
+        if other.withdraws is None or other.state not in OPEN:
+            continue
+        theirs = _mailed_and_wrong(other, known)
+        if not theirs or _person(theirs) != _person(wrong):
+            continue
+        if other.state is AlertState.SENDING and other.due_at is not None and other.due_at > now:
+            return Wait(other.due_at)
+        if not other.unsettled:
+            return Join(other)
+    return None
+
+
+def _person(changes: tuple[Alert, ...]) -> str | None:
+    told = changes[-1].told
+    return told[0] if told is not None else None
+
+
+def _newest_word(withdrawal: Alert, newer: list[Alert]) -> Said:
+    """The level as it is; a newer change that is still to be mailed will speak for itself."""
+    spoken = [alert for alert in newer if alert.withdraws is not None or alert.state is AlertState.SENT]
+    return max([withdrawal, *spoken], key=lambda alert: alert.change.n).change
+
+
+def _level_told(known: Sequence[Alert]) -> Level:
+    """The level in the newest mail; before the first one every student is taken for universal."""
+    sent = [alert for alert in known if alert.state is AlertState.SENT]
+    return max(sent, key=lambda alert: alert.change.n).change.to_level if sent else Level.UNIVERSAL
