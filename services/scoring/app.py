@@ -16,6 +16,7 @@ from shared.events import AlertWithdrawnEvent, RiskLevelChangedEvent, RiskScored
 from shared.messaging import topology
 from shared.messaging.batching import Batcher
 from shared.messaging.broker import confirmed_publish, publisher, subscribe
+from shared.messaging.shards import shards_there
 from shared.service import Running, build_app, connect
 
 if TYPE_CHECKING:
@@ -44,14 +45,20 @@ def build(settings: Settings) -> FastAPI:
         Batcher[Incoming](rescoring.process, max_size=settings.batch_size, max_wait=settings.batch_wait_ms / 1000)
         for _ in range(min(LANES, settings.shards))
     ]
-    for shard in range(settings.shards):
-        subscribe(
-            running.broker,
-            topology.scoring_queue(shard),
-            handler(lanes[shard % len(lanes)].submit, settings.zone),
-            prefetch=settings.batch_size,
-            title=f"{topology.scoring_queue(shard)}:facts",
-        )
+    attached: set[int] = set()
+
+    def attach(shards: int) -> None:
+        for shard in set(range(shards)) - attached:
+            attached.add(shard)
+            subscribe(
+                running.broker,
+                topology.scoring_queue(shard),
+                handler(lanes[shard % len(lanes)].submit, settings.zone),
+                prefetch=settings.batch_size,
+                title=f"{topology.scoring_queue(shard)}:facts",
+            )
+
+    attach(settings.shards)
     publisher(running.broker, topology.RISK, topology.SCORED_KEY, RiskScoredEvent, "risk.scored")
     publisher(running.broker, topology.RISK, topology.LEVEL_CHANGED_KEY, RiskLevelChangedEvent, "risk.level_changed")
     publisher(running.broker, topology.RISK, topology.ALERT_WITHDRAWN_KEY, AlertWithdrawnEvent, "risk.alert_withdrawn")
@@ -68,6 +75,8 @@ def build(settings: Settings) -> FastAPI:
                 Rounds("refreshing", lambda: rescoring.refresh(REFRESH_LIMIT), REFRESH_EVERY_SECONDS, REFRESH_SHARE),
             )
             await stack.enter_async_context(background(SERVICE, *rounds))
+            # Where KVAR_SHARDS was larger once, publishers may still fill those queues: somebody must work them off.
+            attach(await shards_there(running.broker, settings.shards))
             yield
 
     return build_app(
