@@ -17,10 +17,8 @@ from services.notify.alerts import OPEN
 from services.notify.dispatch import Dispatcher
 from services.notify.store import People
 from shared import metrics
-from shared.errors import Reject
 from shared.events import (
     AlertWithdrawnEvent,
-    AnyEvent,
     EnrolmentChangedEvent,
     RiskLevelChangedEvent,
     StaffChangedEvent,
@@ -59,18 +57,13 @@ def people_handler(
 
 def risk_handler(
     alerts: Alerts, dispatcher: Dispatcher, clock: Callable[[], datetime]
-) -> Callable[[AnyEvent], Awaitable[None]]:
+) -> Callable[[AlertEvent], Awaitable[None]]:
     """Handler of `notify.risk`: returns when the alert is stored, whether or not it can be mailed now."""
 
-    async def store(event: AlertEvent) -> None:
+    async def handle(event: RiskLevelChangedEvent | AlertWithdrawnEvent) -> None:
         state = await through_outages(lambda: alerts.add(event, clock()), service=SERVICE)
         if state is not None and state not in OPEN:
             metrics.ALERTS.labels(state.value).inc()
         dispatcher.wake(event.subject)
-
-    async def handle(event: AnyEvent) -> None:
-        if not isinstance(event, RiskLevelChangedEvent | AlertWithdrawnEvent):
-            raise Reject(f"notify.risk takes level changes and withdrawn alerts only, not {event.type}")
-        await store(event)
 
     return handle

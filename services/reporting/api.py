@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query
 
 from services.reporting.access import Guard
-from services.reporting.models import PSEUDONYM, Problem, Student, Students, Units, UnitWithClimate
+from services.reporting.models import PSEUDONYM, Problem, Student, Students
 from services.reporting.reading import LEVELS, Reader
+from services.reporting.unit_models import UnitDetails, Units
 from shared.events import EnrolmentStatus, Level
 
 MAX_LIMIT = 500
@@ -49,8 +50,10 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
         summary="One school unit",
         responses=_problems(s404="no such unit", s409="several authorities use the code"),
     )
-    async def unit(code: Code, authority: Authority = None) -> UnitWithClimate:
-        """Counts, freshness, and the newest climate of the unit and of the groups of its active students."""
+    async def unit(code: Code, authority: Authority = None) -> UnitDetails:
+        """Counts, freshness, the newest climate of the unit and of the groups of its active students, and what worsens for a
+        whole group or the whole unit.
+        """
         return await reader.unit(code, authority)
 
     @router.get(
@@ -68,6 +71,9 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
         authority: Authority = None,
         level: Annotated[LevelName | None, Query(description="only this level")] = None,
         status: Annotated[EnrolmentStatus, Query(description="of the enrolment")] = EnrolmentStatus.ACTIVE,
+        stale: Annotated[
+            bool, Query(description="only those of whom nothing has been registered for ten school days of their group")
+        ] = False,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="students on a page")] = 50,
         after: Annotated[str | None, Query(description="`next` of the page before")] = None,
     ) -> Students:
@@ -77,7 +83,9 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
         past the cursor: read again from the start for a complete picture.
         """
         unit = await reader.unit_key(school_unit, authority) if school_unit is not None else None
-        page = await reader.students(unit=unit, levels=level_choice(level), status=status, limit=limit, after=after)
+        page = await reader.students(
+            unit=unit, levels=level_choice(level), stale=stale, status=status, limit=limit, after=after
+        )
         return Students(students=page.students, next=page.next)
 
     @router.get("/students/{pseudonym}", summary="One student", responses=_problems(s404="no such student"))

@@ -13,6 +13,7 @@ from services.reporting.counting import FreshnessGauge, UnitCounter
 from services.reporting.handlers import SERVICE, Handlers, StudentWriter
 from services.reporting.pages import Pages, pages_router
 from services.reporting.reading import Reader
+from services.reporting.signals import SignalStore
 from services.reporting.store import StudentStore, UnitStore
 from shared.background import background
 from shared.messaging.batching import Batcher
@@ -44,26 +45,26 @@ def build(settings: Settings) -> FastAPI:
     guard = password_guard(settings.secret("viewer_password", MIN_PASSWORD))
     running = connect(SERVICE, settings)
     students, units = StudentStore(running.database), UnitStore(running.database)
-    climate = ClimateStore(running.database)
+    climate, signals = ClimateStore(running.database), SignalStore(running.database)
     writer = StudentWriter(students, units)
     batcher: Batcher[StudentEvent] = Batcher(
         writer.process, max_size=RISK_PREFETCH + EVENTS_PREFETCH, max_wait=BATCH_WAIT_SECONDS
     )
-    handlers = Handlers(batcher, climate)
+    handlers = Handlers(batcher, climate, signals)
     subscribe(running.broker, "reporting.risk", handlers.risk, prefetch=RISK_PREFETCH, title="reporting.risk")
     subscribe(running.broker, "reporting.events", handlers.events, prefetch=EVENTS_PREFETCH, title="reporting.events")
     counter, gauge = UnitCounter(students, units), FreshnessGauge(units, settings.zone)
 
     @asynccontextmanager
     async def start(_: Running) -> AsyncIterator[None]:
-        for store in (students, units, climate):
+        for store in (students, units, climate, signals):
             await store.ensure_indexes()
         async with batcher, background(SERVICE, counter.rounds(), gauge.rounds()):
             yield
 
     app = build_app(running, start, title="Kvar reporting", description=DESCRIPTION)
     pages = Pages(settings.zone)
-    reader = Reader(students, units, climate)
+    reader = Reader(students, units, climate, signals)
     app.include_router(api_router(reader, guard))
     app.include_router(pages_router(reader, guard, pages))
     install_problems(app, pages.problem)

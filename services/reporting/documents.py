@@ -12,26 +12,31 @@ from shared.events import EnrolmentStatus, Level, Reason
 if TYPE_CHECKING:
     from shared.mongo import Document
 
-ROW_FIELDS = {"lists": 1, "level": 1, "fresh_until": 1, "groups": 1}
+ROW_FIELDS = {"lists": 1, "level": 1, "fresh_until": 1, "groups": 1, "stale": 1}
 """What counting reads of a student."""
+_STALE = "stale"
 
 
-def list_of(status: EnrolmentStatus, unit: UnitKey | None = None) -> str:
-    """Name of a list that students stand in: all of a status, or those at one unit."""
-    return str(status) if unit is None else f"{status} {unit}"
+def list_of(status: EnrolmentStatus, unit: UnitKey | None = None, *, stale: bool = False) -> str:
+    """Name of a list that students stand in: all of a status, or those at one unit, or of these the stale ones."""
+    name = str(status) if unit is None else f"{status} {unit}"
+    return f"{_STALE} {name}" if stale else name
 
 
 def student_document(view: StudentView, rev: int) -> Document:
     """The view, and beside it what is searched by: `lists`, `order`, and what units count."""
     status = view.status
-    lists = [] if status is None else [list_of(status)]
+    kinds = (False, True) if view.stale else (False,)
+    lists = [list_of(status, stale=stale) for stale in kinds] if status is not None else []
+    places = sorted(view.places.items(), key=lambda place: str(place[0]))
     return {
         "_id": view.pseudonym,
         "rev": rev,
         "authority": view.authority,
         "risk": _risk_document(view.risk) if view.risk else None,
         "enrolments": {key: _enrolment_document(item) for key, item in view.enrolments.items()},
-        "lists": lists + sorted(list_of(place, unit) for unit, place in view.places.items()),
+        "lists": lists + [list_of(place, unit, stale=stale) for stale in kinds for unit, place in places],
+        "stale": view.stale,
         "order": view.order,
         "level": view.level,
         "fresh_until": _text(view.risk.fresh_until) if view.risk else None,
@@ -57,6 +62,7 @@ def read_row(document: Document, unit: UnitKey) -> Row:
         level=Level(document["level"]) if document["level"] else None,
         fresh_until=_date(document["fresh_until"]),
         groups=tuple(document["groups"]),
+        stale=document.get("stale", False),
     )
 
 
@@ -69,6 +75,7 @@ def counts_document(counts: UnitCounts) -> Document:
         "ended": counts.ended,
         "levels": {str(level): number for level, number in counts.levels.items()},
         "without_data": counts.without_data,
+        "not_registered": counts.not_registered,
         "fresh_until": _text(counts.fresh_until),
         "groups": list(counts.groups),
     }
@@ -82,6 +89,7 @@ def read_counts(document: Document) -> UnitCounts:
         ended=document["ended"],
         levels={level: document["levels"][level] for level in Level},
         without_data=document["without_data"],
+        not_registered=document.get("not_registered", 0),
         fresh_until=_date(document["fresh_until"]),
         groups=tuple(document["groups"]),
     )
@@ -97,6 +105,7 @@ def _risk_document(risk: Risk) -> Document:
         "reasons": [reason.model_dump(mode="json", by_alias=True) for reason in risk.reasons],
         "as_of": _text(risk.as_of),
         "fresh_until": _text(risk.fresh_until),
+        "stale_since": _text(risk.stale_since),
         "model_version": risk.model_version,
     }
 
@@ -111,6 +120,7 @@ def _read_risk(document: Document) -> Risk:
         reasons=tuple(_read_reason(item) for item in document["reasons"]),
         as_of=_date(document["as_of"]),
         fresh_until=_date(document["fresh_until"]),
+        stale_since=_date(document.get("stale_since")),
         model_version=document["model_version"],
     )
 
@@ -122,6 +132,7 @@ def _read_reason(document: Document) -> Reason:
         numbers=document["numbers"],
         first_day=date.fromisoformat(document["from"]),
         last_day=date.fromisoformat(document["to"]),
+        group=document.get("group"),
     )
 
 
@@ -131,6 +142,7 @@ def _enrolment_document(item: Enrolment) -> Document:
         "digest": item.digest,
         "recorded": item.recorded,
         "protected": item.protected,
+        "ever_protected": item.ever_protected,
         "status": item.status,
         "starts_on": _text(item.starts_on),
         "ends_on": _text(item.ends_on),
@@ -147,6 +159,7 @@ def _read_enrolment(document: Document) -> Enrolment:
         digest=document["digest"],
         recorded=document["recorded"],
         protected=document["protected"],
+        ever_protected=bool(document.get("ever_protected", document["protected"])),
         status=EnrolmentStatus(document["status"]),
         starts_on=_date(document["starts_on"]),
         ends_on=_date(document["ends_on"]),

@@ -1,6 +1,7 @@
 """What reporting does with each message.
 
-Queue `reporting.risk`: `risk.scored.v1`, into the student's view. Queue `reporting.events`: `enrolment.changed.v1`, into
+Queue `reporting.risk`: `risk.scored.v1`, into the student's view; `group.signal_changed.v1`, into the signals of its group or
+unit. Queue `reporting.events`: `enrolment.changed.v1`, into
 the student's view; `climate.reported.v1`, into the climate of its group or unit. Nothing goes out. A message is settled
 only when its effect is stored and the units it touches are marked for counting.
 """
@@ -15,11 +16,18 @@ from services.reporting.store import NEW, Stored, StudentStore, UnitStore
 from services.reporting.views import UnitKey, merge, units_touched
 from shared import metrics
 from shared.errors import Reject
-from shared.events import AnyEvent, ClimateReportedEvent, EnrolmentChangedEvent, RiskScoredEvent
+from shared.events import (
+    AnyEvent,
+    ClimateReportedEvent,
+    EnrolmentChangedEvent,
+    GroupSignalChangedEvent,
+    RiskScoredEvent,
+)
 from shared.waiting import through_outages
 
 if TYPE_CHECKING:
     from services.reporting.climate import ClimateStore
+    from services.reporting.signals import SignalStore
     from services.reporting.views import StudentEvent
     from shared.messaging.batching import Batcher, Outcomes
 
@@ -67,15 +75,20 @@ class StudentWriter:
 class Handlers:
     """One function for each queue."""
 
-    def __init__(self, batcher: Batcher[StudentEvent], climate: ClimateStore) -> None:
+    def __init__(self, batcher: Batcher[StudentEvent], climate: ClimateStore, signals: SignalStore) -> None:
         self._batcher = batcher
         self._climate = climate
+        self._signals = signals
 
     async def risk(self, event: AnyEvent) -> None:
         """Queue `reporting.risk`."""
-        if not isinstance(event, RiskScoredEvent):
-            raise Reject(f"reporting.risk takes risk.scored only, not {event.type}")
-        await self._batcher.submit(event)
+        match event:
+            case RiskScoredEvent():
+                await self._batcher.submit(event)
+            case GroupSignalChangedEvent():
+                await through_outages(lambda: self._signals.keep(event), service=SERVICE)
+            case _:
+                raise Reject(f"reporting.risk takes risk.scored and group.signal_changed only, not {event.type}")
 
     async def events(self, event: AnyEvent) -> None:
         """Queue `reporting.events`."""

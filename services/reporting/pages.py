@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from services.reporting.access import Guard
-    from services.reporting.models import Unit
     from services.reporting.reading import Reader
     from services.reporting.texts import Language
+    from services.reporting.unit_models import Unit
 
 FOLDER = Path(__file__).parent
 PAGE_SIZE = 50
@@ -141,13 +141,15 @@ def pages_router(reader: Reader, guard: Guard, pages: Pages) -> APIRouter:
         authority: str | None = None,
         level: LevelName | None = None,
         status: EnrolmentStatus = EnrolmentStatus.ACTIVE,
+        stale: bool = False,
         after: str | None = None,
     ) -> Response:
         found = await reader.unit(code, authority)
         key = await reader.unit_key(code, found.authority)
-        page = await reader.students(unit=key, levels=level_choice(level), status=status, limit=PAGE_SIZE, after=after)
-        content = {"unit": found, "page": page, "level": level, "status": status, "after": after}
-        return pages.render(request, "unit.html", {**content, "authority": authority})
+        chosen: dict[str, Any] = {"status": status, "stale": stale, "after": after}
+        page = await reader.students(unit=key, levels=level_choice(level), limit=PAGE_SIZE, **chosen)
+        content = {"unit": found, "page": page, "level": level, "authority": authority, **chosen}
+        return pages.render(request, "unit.html", content)
 
     @router.get("/students/{pseudonym}", dependencies=closed)
     async def student(request: Request, pseudonym: str) -> Response:

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.reporting.models import newest_registers, student_answer, summary, unit_answer, with_climate
+from services.reporting.models import student_answer, summary
+from services.reporting.unit_models import newest_registers, unit_answer, unit_details
 from services.reporting.views import UnitKey
 from shared.events import EnrolmentStatus, Level
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from services.reporting.climate import ClimateStore
-    from services.reporting.models import Student, StudentSummary, Unit, UnitWithClimate
+    from services.reporting.models import Student, StudentSummary
+    from services.reporting.signals import SignalStore
     from services.reporting.store import StudentStore, UnitRecord, UnitStore
+    from services.reporting.unit_models import Unit, UnitDetails
 
 LEVELS: tuple[Level | None, ...] = (*Level, None)
 _CURSOR = re.compile(r"\d{4}p_[a-z2-7]{26}")
@@ -44,10 +47,11 @@ class StudentPage:
 class Reader:
     """The views as they are shown."""
 
-    def __init__(self, students: StudentStore, units: UnitStore, climate: ClimateStore) -> None:
+    def __init__(self, students: StudentStore, units: UnitStore, climate: ClimateStore, signals: SignalStore) -> None:
         self._students = students
         self._units = units
         self._climate = climate
+        self._signals = signals
 
     async def recount_due(self) -> bool:
         """Whether events are stored that no unit's numbers show yet. Asked before `units`, no is true of those.
@@ -65,11 +69,12 @@ class Reader:
         """
         records = await self._units.units()
         newest = newest_registers(records)
+        worse = await self._signals.worse(item.key for item in records)
         ordered = sorted(records, key=lambda item: (item.key.authority, not item.key.school_unit, item.key.school_unit))
-        return [unit_answer(item, newest.get(item.key.authority)) for item in ordered]
+        return [unit_answer(item, newest.get(item.key.authority), worse[item.key]) for item in ordered]
 
-    async def unit(self, school_unit: str, authority: str | None) -> UnitWithClimate:
-        """One unit with its climate and that of its groups.
+    async def unit(self, school_unit: str, authority: str | None) -> UnitDetails:
+        """One unit with its climate and its signals, and those of its groups.
 
         Raises:
             Missing: no such unit.
@@ -80,18 +85,19 @@ class Reader:
         newest = newest_registers(await self._units.units())
         subjects = [f"unit:{school_unit}", *(f"group:{group}" for group in record.counts.groups)]
         climate = await self._climate.latest(record.key.authority, subjects)
-        return with_climate(unit_answer(record, newest.get(record.key.authority)), climate)
+        return unit_details(record, newest.get(record.key.authority), climate, await self._signals.of(record.key))
 
     async def students(
         self,
         *,
         unit: UnitKey | None,
         levels: Iterable[Level | None] = LEVELS,
+        stale: bool = False,
         status: EnrolmentStatus = EnrolmentStatus.ACTIVE,
         limit: int,
         after: str | None,
     ) -> StudentPage:
-        """A page of students, most at risk first.
+        """A page of students, most at risk first. `stale`: only those of whom nothing is registered any more.
 
         Raises:
             BadCursor: `after` is none that a page gave out.
@@ -99,7 +105,9 @@ class Reader:
         """
         if after is not None and not _CURSOR.fullmatch(after):
             raise BadCursor
-        views = await self._students.page(status=status, unit=unit, levels=levels, after=after or "", limit=limit + 1)
+        views = await self._students.page(
+            status=status, unit=unit, levels=levels, stale=stale, after=after or "", limit=limit + 1
+        )
         more = views[limit - 1].order if len(views) > limit else None
         return StudentPage([summary(view) for view in views[:limit]], more)
 

@@ -79,10 +79,11 @@ class StudentStore:
         status: EnrolmentStatus,
         unit: UnitKey | None,
         levels: Iterable[Level | None],
+        stale: bool = False,
         after: str,
         limit: int,
     ) -> list[StudentView]:
-        """The next students of a list, most at risk first, `after` the `order` of the last one seen.
+        """The next students of a list, most at risk first, `after` the `order` of the last one seen. `stale`: only stale ones.
 
         One query for each level, since the embedded database sorts all that matches before it cuts off: asked for a whole
         authority it would read every student to show fifty.
@@ -96,7 +97,7 @@ class StudentStore:
             if len(views) >= limit or after >= end:
                 continue
             above = {"$gt": after} if after >= first else {"$gte": first}
-            query = {"lists": documents.list_of(status, unit), "order": {**above, "$lt": end}}
+            query = {"lists": documents.list_of(status, unit, stale=stale), "order": {**above, "$lt": end}}
             with mongo.outages():
                 cursor = self._students.find(query).sort("order", mongo.ASCENDING).limit(limit - len(views))
                 views += [documents.read_student(item) for item in await cursor.to_list(None)]

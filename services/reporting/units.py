@@ -22,13 +22,15 @@ class Row:
     level: Level | None
     fresh_until: date | None
     groups: tuple[str, ...] = ()
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UnitCounts:
     """Students of a unit. Levels, data and freshness are those of active students; paused and ended stand apart.
 
-    `levels` and `without_data` together make `active`. `fresh_until`: the newest school day with a taken register.
+    `levels` and `without_data` together make `active`. `not_registered`: of whom nothing has been registered for ten
+    school days of their group. `fresh_until`: the newest school day with a taken register.
     """
 
     active: int
@@ -38,6 +40,7 @@ class UnitCounts:
     without_data: int
     fresh_until: date | None
     groups: tuple[str, ...]
+    not_registered: int = 0
 
     @property
     def students(self) -> int:
@@ -56,12 +59,14 @@ def count(rows: Iterable[Row]) -> UnitCounts:
     levels: Counter[Level | None] = Counter()
     days: set[date] = set()
     groups: set[str] = set()
+    not_registered = 0
     for row in rows:
         statuses[row.status] += 1
         if row.status is not EnrolmentStatus.ACTIVE:
             continue
         levels[row.level] += 1
         groups.update(row.groups)
+        not_registered += row.stale
         if row.fresh_until is not None:
             days.add(row.fresh_until)
     return UnitCounts(
@@ -72,6 +77,7 @@ def count(rows: Iterable[Row]) -> UnitCounts:
         without_data=levels[None],
         fresh_until=max(days, default=None),
         groups=tuple(sorted(groups)),
+        not_registered=not_registered,
     )
 
 

@@ -37,12 +37,17 @@ class UnitKey:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """The valid revision of one enrolment. Of a protected student only what the merge needs is kept."""
+    """The valid revision of one enrolment. Of a protected student only what the merge needs is kept.
+
+    `ever_protected`: any revision seen was protected, valid or not. What protection removes from elsewhere cannot be brought
+    back when it ends, so this decides, and the order of events does not.
+    """
 
     revision: int
     digest: str
     recorded: bool
     protected: bool
+    ever_protected: bool
     status: EnrolmentStatus
     starts_on: date | None = None
     ends_on: date | None = None
@@ -54,7 +59,10 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """The newest risk. Unit and groups are kept only while no enrolment is known: that knows better."""
+    """The newest risk. Unit and groups are kept only while no enrolment is known: that knows better.
+
+    `stale_since`: from this day on the group had ten school days without any register of the student.
+    """
 
     revision: int
     score: int
@@ -62,6 +70,7 @@ class Risk:
     reasons: tuple[Reason, ...]
     as_of: date | None
     fresh_until: date | None
+    stale_since: date | None
     model_version: str
     school_unit: str | None = None
     groups: tuple[str, ...] = ()
@@ -128,6 +137,11 @@ class StudentView:
         return self.risk.level if self.risk and self.risk.as_of else None
 
     @property
+    def stale(self) -> bool:
+        """Whether nothing has been registered of the student for ten school days of the group."""
+        return self.risk is not None and self.risk.stale_since is not None
+
+    @property
     def order(self) -> str:
         """Sorts students with the most at risk first: level, then score, then pseudonym; those without data come last."""
         if self.level is None or self.risk is None:
@@ -167,21 +181,25 @@ def _merge_risk(view: StudentView, event: RiskScoredEvent) -> StudentView:
         reasons=tuple(data.reasons),
         as_of=data.as_of,
         fresh_until=data.fresh_until,
+        stale_since=data.stale_since,
         model_version=data.model_version,
         school_unit=data.school_unit,
         groups=tuple(data.groups),
     )
-    return replace(view, risk=_placeless(risk) if view.enrolments else risk)
+    return replace(view, risk=_shown(risk, view.enrolments))
 
 
 def _merge_enrolment(view: StudentView, data: EnrolmentChanged) -> StudentView:
     key = content_digest([data.school_unit, data.starts_on.isoformat()])[:32]
     digest = content_digest(data.model_dump(mode="json"))
     known = view.enrolments.get(key)
-    if known is not None and (known.revision, known.digest) >= (data.revision, digest):
+    superseded = known is None or (known.revision, known.digest) < (data.revision, digest)
+    newest = _enrolment(data, digest) if known is None or superseded else known
+    merged = replace(newest, ever_protected=data.protected or (known is not None and known.ever_protected))
+    if merged == known:
         return view
-    merged = {**view.enrolments, key: _enrolment(data, digest)}
-    return replace(view, enrolments=merged, risk=_placeless(view.risk) if view.risk else None)
+    enrolments = {**view.enrolments, key: merged}
+    return replace(view, enrolments=enrolments, risk=_shown(view.risk, enrolments) if view.risk else None)
 
 
 def _enrolment(data: EnrolmentChanged, digest: str) -> Enrolment:
@@ -190,6 +208,7 @@ def _enrolment(data: EnrolmentChanged, digest: str) -> Enrolment:
         digest=digest,
         recorded=data.state == "recorded",
         protected=data.protected,
+        ever_protected=data.protected,
         status=data.status,
     )
     if data.protected:
@@ -205,8 +224,14 @@ def _enrolment(data: EnrolmentChanged, digest: str) -> Enrolment:
     )
 
 
-def _placeless(risk: Risk) -> Risk:
-    return replace(risk, school_unit=None, groups=())
+def _shown(risk: Risk, enrolments: dict[str, Enrolment]) -> Risk:
+    """The risk without what enrolments know better, and without names of groups where protection has ever been asked for."""
+    if not enrolments:
+        return risk
+    reasons = risk.reasons
+    if any(item.ever_protected for item in enrolments.values()):
+        reasons = tuple(reason.model_copy(update={"group": None}) for reason in reasons)
+    return replace(risk, school_unit=None, groups=(), reasons=reasons)
 
 
 def _precedence(enrolment: Enrolment) -> tuple[int, date, str]:

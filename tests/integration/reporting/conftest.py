@@ -18,8 +18,9 @@ from pydantic import SecretStr
 from services.reporting.app import build
 from services.reporting.climate import ClimateStore
 from services.reporting.handlers import StudentWriter
+from services.reporting.signals import SignalStore
 from shared import mongo
-from shared.events import AnyEvent, RiskScoredEvent
+from shared.events import AnyEvent, GroupSignalChangedEvent, RiskScoredEvent
 from shared.messaging import topology
 from shared.messaging.batching import Outcomes
 from shared.settings import Settings
@@ -123,7 +124,7 @@ async def module_reporting(settings: Settings, handled: Handled) -> AsyncIterato
 @pytest.fixture
 async def reporting(module_reporting: Reporting, database: mongo.Database) -> Reporting:
     """The module's replica (starting one takes seconds) with nothing in its collections."""
-    for name in ("student_views", "unit_views", "climate_views"):
+    for name in ("student_views", "unit_views", "climate_views", "group_signals"):
         await database[name].delete_many({})
     return module_reporting
 
@@ -143,9 +144,9 @@ class Handled:
 
 @pytest.fixture(scope="module")
 def handled() -> Iterator[Handled]:
-    """Counts at the two places where an effect is complete."""
+    """Counts at the three places where an effect is complete."""
     seen = Handled()
-    process, keep = StudentWriter.process, ClimateStore.keep
+    process, keep, keep_signal = StudentWriter.process, ClimateStore.keep, SignalStore.keep
 
     async def counted_process(self: StudentWriter, events: list[Any]) -> Outcomes:
         outcomes = await process(self, events)
@@ -156,7 +157,12 @@ def handled() -> Iterator[Handled]:
         await keep(self, event)
         seen.count += 1
 
+    async def counted_signal(self: SignalStore, event: Any) -> None:
+        await keep_signal(self, event)
+        seen.count += 1
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SignalStore, "keep", counted_signal)
         patch.setattr(StudentWriter, "process", counted_process)
         patch.setattr(ClimateStore, "keep", counted_keep)
         yield seen
@@ -199,4 +205,6 @@ def publish(channel: AbstractChannel, handled: Handled) -> Publish:
 def _address(event: AnyEvent) -> tuple[str, str]:
     if isinstance(event, RiskScoredEvent):
         return topology.RISK, topology.SCORED_KEY
+    if isinstance(event, GroupSignalChangedEvent):
+        return topology.RISK, topology.GROUP_SIGNAL_KEY
     return topology.EVENTS, topology.routing_key(event.type, event.subject, 1)

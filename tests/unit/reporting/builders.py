@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from shared.events import (
     ClimateReported,
     ClimateReportedEvent,
     EnrolmentChanged,
     EnrolmentChangedEvent,
+    GroupSignalChanged,
+    GroupSignalChangedEvent,
     Level,
     Reason,
     RiskScored,
@@ -33,6 +35,23 @@ def absence(absent: int = 1060, points: int = 15) -> Reason:
     numbers: dict[str, float | int] = {"absent_minutes": absent, "scheduled_minutes": 6000, "school_days": 20}
     return Reason(
         indicator="total_absence", points=points, numbers=numbers, first_day=date(2026, 10, 19), last_day=FRIDAY
+    )
+
+
+def group_absence(group: str | None = "NA24B") -> Reason:
+    numbers: dict[str, float | int] = {
+        "students": 24,
+        "recent_percent": 14.2,
+        "earlier_percent": 6.1,
+        "unit_percent": 7.0,
+    }
+    return Reason(
+        indicator="group_absence",
+        points=0,
+        numbers=numbers,
+        first_day=date(2026, 10, 5),
+        last_day=FRIDAY,
+        group=group,
     )
 
 
@@ -81,3 +100,26 @@ def climate(subject: str, period: str = "2026-W46", revision: int = 1, **given: 
     return ClimateReportedEvent(
         id=f"c:{subject}:{period}:{revision}", subject=subject, authority=AUTHORITY, data=data, **ENVELOPE
     )
+
+
+def signal(
+    subject: str,
+    n: int = 1,
+    state: Literal["worse", "usual"] = "worse",
+    indicator: str = "absence",
+    *,
+    unit: str | None = "A",
+    **given: Any,
+) -> GroupSignalChangedEvent:
+    content: dict[str, Any] = {"numbers": group_absence().numbers, "students": 24, **given}
+    data = GroupSignalChanged(
+        n=n,
+        indicator=indicator,
+        state=state,
+        school_unit=unit,
+        first_day=date(2026, 10, 5),
+        last_day=FRIDAY,
+        model_version="points-1",
+        **content,
+    )
+    return GroupSignalChangedEvent(id=f"{subject}:{n}", subject=subject, authority=AUTHORITY, data=data, **ENVELOPE)

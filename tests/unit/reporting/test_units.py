@@ -35,13 +35,27 @@ def test_levels_and_freshness_are_those_of_active_students() -> None:
     assert counts.share(Level.UNIVERSAL) == 0.6667
 
 
+def test_only_active_students_without_register_are_counted() -> None:
+    rows = [
+        Row(ACTIVE, Level.TARGETED, FRIDAY, stale=True),
+        Row(ACTIVE, None, None),
+        Row(ENDED, None, None, stale=True),
+    ]
+    assert count(rows).not_registered == 1
+
+
+def test_a_row_is_stale_when_the_risk_says_so() -> None:
+    document = student_document(merge(None, risk("s", stale_since=FRIDAY)), 1)
+    assert read_row(document, UnitKey("2480", "A")) == Row(ACTIVE, Level.UNIVERSAL, FRIDAY, (), stale=True)
+
+
 def test_a_unit_without_students_has_no_shares() -> None:
     counts = count([])
     assert (counts.students, counts.fresh_until, counts.share(Level.TARGETED)) == (0, None, None)
 
 
 def test_counts_survive_the_database() -> None:
-    counts = count([Row(ACTIVE, Level.TARGETED, FRIDAY, ("Ö1",)), Row(ENDED, None, None)])
+    counts = count([Row(ACTIVE, Level.TARGETED, FRIDAY, ("Ö1",), stale=True), Row(ENDED, None, None)])
     assert read_counts(counts_document(counts)) == counts
 
 

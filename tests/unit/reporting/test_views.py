@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.reporting.documents import read_student, student_document
 from services.reporting.views import StudentView, UnitKey, merge, order_range, units_touched
 from shared.events import EnrolmentStatus, Level
-from tests.unit.reporting.builders import AUTHORITY, FRIDAY, absence, enrolment, pseudonym, risk
+from tests.unit.reporting.builders import AUTHORITY, FRIDAY, absence, enrolment, group_absence, pseudonym, risk
 
 A, B, NOWHERE = (UnitKey(AUTHORITY, code) for code in ("A", "B", ""))
 
@@ -27,7 +27,7 @@ def view_of(*events: object) -> StudentView:
 
 EVENTS = [
     risk("s", 1, score=30, level=Level.TARGETED, reasons=[absence()]),
-    risk("s", 2, score=55, level=Level.INDIVIDUAL, unit="B"),
+    risk("s", 2, score=55, level=Level.INDIVIDUAL, unit="B", reasons=[absence(), group_absence()], stale_since=FRIDAY),
     enrolment("s", 1),
     enrolment("s", 2, status="ended", ends_on=FRIDAY),
     enrolment("s", 1, unit="B", starts_on=date(2026, 11, 21), protected=True),
@@ -53,11 +53,39 @@ def test_every_order_of_a_protected_students_events_hides_the_same() -> None:
 
 def test_a_protected_enrolment_leaves_no_unit_or_group_in_the_document() -> None:
     codes: dict[str, Any] = {"unit": "UNITCODE", "groups": ["GROUPCODE"]}
-    document = student_document(view_of(risk("s", **codes), enrolment("s", protected=True, **codes)), 1)
+    scored = risk("s", **codes, reasons=[group_absence("GROUPCODE")])
+    document = student_document(view_of(scored, enrolment("s", protected=True, **codes)), 1)
     assert "CODE" not in str(document)
     assert document["risk"]["school_unit"] is None
     assert document["groups"] == []
     assert document["lists"] == ["active", "active 2480/"]
+
+
+def test_a_group_hidden_by_protection_stays_hidden_whatever_the_order() -> None:
+    events = [
+        risk("s", reasons=[absence(), group_absence()]),
+        enrolment("s", 1, protected=True),
+        enrolment("s", 2),
+        enrolment("s", 3, state="retracted"),
+    ]
+    views = [view_of(*order) for order in permutations(events)]
+    assert all(view == views[0] for view in views)
+    assert views[0].risk is not None
+    assert [reason.group for reason in views[0].risk.reasons] == [None, None]
+    assert not views[0].protected
+
+
+def test_a_group_stays_named_where_nobody_asked_for_protection() -> None:
+    view = view_of(risk("s", reasons=[group_absence()]), enrolment("s", 1), enrolment("s", 2))
+    assert view.risk is not None
+    assert view.risk.reasons == (group_absence(),)
+
+
+def test_a_stale_student_stands_in_the_lists_of_the_stale_too() -> None:
+    document = student_document(view_of(enrolment("s"), risk("s", stale_since=FRIDAY)), 1)
+    assert document["lists"] == ["active", "stale active", "active 2480/A", "stale active 2480/A"]
+    again = student_document(view_of(enrolment("s"), risk("s", 1, stale_since=FRIDAY), risk("s", 2)), 1)
+    assert again["lists"] == ["active", "active 2480/A"]
 
 
 def test_protection_that_ends_shows_the_unit_again() -> None:
