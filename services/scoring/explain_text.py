@@ -1,0 +1,166 @@
+"""An explanation for people to read, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from services.scoring.explain import Evidence, Explanation, Step
+from services.scoring.facts import Fact, LessonFact, MarkFact
+from shared.events import Reason
+from shared.wording import ENGLISH
+
+SHOWN_FACTS = 12
+"""Of each reason; JSON has them all."""
+
+
+def show(explanation: Explanation, signals: Sequence[Reason], zone: tzinfo, console: Console) -> None:
+    """Prints it. Times are in the authority's time zone."""
+    known = explanation.assessment
+    console.print(
+        f"[bold]{explanation.student}[/bold], as known at {explanation.at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+    )
+    if not explanation.facts_known:
+        console.print("Nothing was known of this student then.")
+        return
+    as_of, fresh = (date.fromordinal(day).isoformat() if day else "never" for day in (known.as_of, known.fresh_until))
+    console.print(
+        f"Score [bold]{known.score}[/bold], level [bold]{known.level}[/bold], by {explanation.model.version}; "
+        f"newest day {as_of}, newest register {fresh}; school unit {explanation.school_unit or 'unknown'}, "
+        f"groups {', '.join(explanation.groups) or 'none'}; {explanation.facts_known} facts"
+    )
+    console.print("\n[bold]Reasons[/bold]" if known.reasons else "\nNo indicator brings points.")
+    for found in known.reasons:
+        sentence = ENGLISH.sentence(found.indicator.name, found.numbers)
+        console.print(
+            f"{found.points:3}  {sentence}  ({found.indicator.name}, from {date.fromordinal(found.first_day)})"
+        )
+        console.print(Padding(_evidence(explanation.evidence[found.indicator.name], zone), (0, 0, 0, 5)))
+    for signal in signals:
+        console.print(f"  0  The whole group {signal.group}: {signal.indicator}, {dict(signal.numbers)}")
+    _show_steps(explanation.steps, zone, console)
+    _show_announcements(explanation, zone, console)
+
+
+def _evidence(evidence: Sequence[Evidence], zone: tzinfo) -> Group:
+    lines = [Text(f"{_fact(each.fact)}{_received(each, zone)}", style="dim") for each in evidence[-SHOWN_FACTS:]]
+    if len(evidence) > SHOWN_FACTS:
+        lines.insert(0, Text(f"… {len(evidence) - SHOWN_FACTS} earlier, see --json", style="dim"))
+    return Group(*lines)
+
+
+def _received(each: Evidence, zone: tzinfo) -> str:
+    corrected = f", version {each.versions} of it" if each.versions > 1 else ""
+    return f"; received {each.received_at.astimezone(zone):%Y-%m-%d %H:%M}{corrected}"
+
+
+def _fact(fact: Fact) -> str:
+    if isinstance(fact, LessonFact):
+        lesson = fact.version
+        late = ", late" if lesson.late else ""
+        absent = f"{lesson.excused} excused and {lesson.unexcused} unexcused of {lesson.minutes} minutes{late}"
+        told = absent if lesson.state == "registered" else lesson.state
+        return f"{date.fromordinal(fact.day)} lesson {fact.lesson}: {told}"
+    if isinstance(fact, MarkFact):
+        told = fact.version.value or "retracted"
+        return f"{date.fromordinal(fact.version.recorded_on)} {fact.course}, {fact.kind}: {told} ({fact.version.credits} credits)"
+    return f"{date.fromordinal(fact.starts_on)} place at {fact.school_unit}: {fact.version.status or 'retracted'}"
+
+
+def _show_steps(steps: Sequence[Step], zone: tzinfo, console: Console) -> None:
+    console.print("\n[bold]How it came about[/bold]: what was received when, and changed the score")
+    table = Table("received", "score", "level", "what", box=None, padding=(0, 1))
+    for step in steps:
+        level = f"{step.level_before} → {step.level}" if step.level is not step.level_before else str(step.level)
+        table.add_row(
+            f"{step.at.astimezone(zone):%Y-%m-%d %H:%M:%S}", f"{step.score_before} → {step.score}", level, _told(step)
+        )
+    console.print(table)
+
+
+def _told(step: Step) -> str:
+    if not step.facts:
+        return f"new rules: {step.model_version}"
+    more = f" and {len(step.facts) - 1} more" if len(step.facts) > 1 else ""
+    return _fact(step.facts[0]) + more
+
+
+def _show_announcements(explanation: Explanation, zone: tzinfo, console: Console) -> None:
+    console.print(
+        "\n[bold]Published until then[/bold]" if explanation.announcements else "\nNothing was published until then."
+    )
+    for message in explanation.announcements:
+        data = message["data"]
+        what = f"withdrew {data['alert']}: " if "alert" in data else ""
+        at = datetime.fromisoformat(message["time"]).astimezone(zone)
+        change = f"{data['from']} → {data['to']}, score {data['score']}"
+        console.print(f"  {message['id']}  {at:%Y-%m-%d %H:%M:%S}  {what}{change}")
+    if not explanation.agrees:
+        console.print(
+            f"The facts say {explanation.assessment.level}, what was published {explanation.announced}: "
+            "facts had been received and were still in work."
+        )
+
+
+def as_json(explanation: Explanation, signals: Sequence[Reason]) -> dict[str, Any]:
+    """Everything, with every fact."""
+    known = explanation.assessment
+    return {
+        "student": explanation.student,
+        "at": explanation.at.isoformat(),
+        "facts_known": explanation.facts_known,
+        "score": known.score,
+        "level": known.level,
+        "model_version": explanation.model.version,
+        "as_of": _iso(known.as_of),
+        "fresh_until": _iso(known.fresh_until),
+        "school_unit": explanation.school_unit,
+        "groups": list(explanation.groups),
+        "reasons": [
+            {
+                "indicator": found.indicator.name,
+                "points": found.points,
+                "numbers": dict(found.numbers),
+                "from": _iso(found.first_day),
+                "to": _iso(known.as_of),
+                "facts": [_evidence_json(each) for each in explanation.evidence[found.indicator.name]],
+            }
+            for found in known.reasons
+        ],
+        "signals": [signal.model_dump(mode="json", by_alias=True) for signal in signals],
+        "steps": [
+            {
+                "at": step.at.isoformat(),
+                "score": [step.score_before, step.score],
+                "level": [step.level_before, step.level],
+                "model_version": step.model_version,
+                "facts": [_fact(fact) for fact in step.facts],
+            }
+            for step in explanation.steps
+        ],
+        "announcements": list(explanation.announcements),
+        "announced": explanation.announced,
+        "agrees": explanation.agrees,
+    }
+
+
+def _evidence_json(each: Evidence) -> dict[str, Any]:
+    fact = each.fact
+    key = {"lesson": fact.lesson} if isinstance(fact, LessonFact) else {"course": fact.course, "kind": fact.kind}
+    return {
+        "day": each.day.isoformat(),
+        **key,
+        **fact.version._asdict(),
+        "received_at": each.received_at.isoformat(),
+        "versions": each.versions,
+    }
+
+
+def _iso(day: int | None) -> str | None:
+    return date.fromordinal(day).isoformat() if day else None
