@@ -72,38 +72,34 @@ def _whole(group: str | None) -> str:
     return f"Hela gruppen {group.removeprefix('group:')}" if group is not None else "Hela gruppen"
 
 
-def _compared(now: str, earlier: str, rest: str | None) -> str:
-    return f"{now} mot {earlier}" + (f" (övriga skolan {rest})" if rest is not None else "")
+def _compared(numbers: Numbers, name: str, write: Callable[[float], str], now: str, before: str) -> str:
+    """A group's number beside its own past and the rest of its unit, as far as these are known.
+
+    `now` and `before` have a gap for the number.
+    """
+    told = now.format(write(numbers[f"recent_{name}"]))
+    earlier, rest = numbers.get(f"earlier_{name}"), numbers.get(f"unit_{name}")
+    told += f" mot {before.format(write(earlier))}" if earlier is not None else ""
+    return told + (f" (övriga skolan {write(rest)})" if rest is not None else "")
 
 
 def _group_share(name: str) -> Callable[[Numbers], str]:
-    def told(numbers: Numbers) -> str:
-        now = f"{name} {_percent(numbers['recent_percent'])} {_last_school_days(10)}"
-        rest = numbers.get("unit_percent")
-        earlier = f"{_percent(numbers['earlier_percent'])} de 20 före"
-        return _compared(now, earlier, None if rest is None else _percent(rest))
-
-    return told
+    now = f"{name} {{}} {_last_school_days(10)}"
+    return lambda numbers: _compared(numbers, "percent", _percent, now, "{} de 20 före")
 
 
 def _group_late_arrivals(numbers: Numbers) -> str:
-    now = f"{_tenths(numbers['recent_late_per_student'])} sena ankomster per elev {_last_school_days(10)}"
-    rest = numbers.get("unit_late_per_student")
-    earlier = f"{_tenths(numbers['earlier_late_per_student'])} före"
-    return _compared(now, earlier, None if rest is None else _tenths(rest))
+    now = f"{{}} sena ankomster per elev {_last_school_days(10)}"
+    return _compared(numbers, "late_per_student", _number, now, "{} före")
 
 
 def _group_warnings(numbers: Numbers) -> str:
-    now = f"{_tenths(numbers['recent_open_warnings_per_student'])} öppna F-varningar per elev"
-    rest = numbers.get("unit_open_warnings_per_student")
-    earlier = f"{_tenths(numbers['earlier_open_warnings_per_student'])} för 20{NO_BREAK}skoldagar sedan"
-    return _compared(now, earlier, None if rest is None else _tenths(rest))
+    before = f"{{}} för 20{NO_BREAK}skoldagar sedan"
+    return _compared(numbers, "open_warnings_per_student", _number, "{} öppna F-varningar per elev", before)
 
 
 def _group_climate(numbers: Numbers) -> str:
-    now = f"klimat {_tenths(numbers['recent_mean'])} av 5"
-    rest = numbers.get("unit_mean")
-    return _compared(now, f"{_tenths(numbers['earlier_mean'])} före", None if rest is None else _tenths(rest))
+    return _compared(numbers, "mean", _tenths, "klimat {} av 5", "{} före")
 
 
 SWEDISH = Wording(

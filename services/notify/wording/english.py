@@ -50,7 +50,7 @@ def _level_now(level: Level) -> str:
 def _corrected(days: Mapping[str, str]) -> str:
     kinds = {"lesson": "attendance on", "mark": "a grade or warning of"}
     facts = "; ".join(f"{kinds[kind]} {text}" for kind, text in days.items())
-    return "The reason: what it was based on has been corrected" + (f" ({facts})." if facts else ".")
+    return "The reason: facts have been corrected" + (f" ({facts})." if facts else ".")
 
 
 def _day_range(count: int, period: str) -> str:
@@ -92,8 +92,8 @@ LANGUAGE = Language(
         whole_group="gives no points",
         withdrawn_lead="An earlier message about a student no longer applies.",
         told_another="The earlier message went to a colleague who cannot be reached any more.",
-        rules_lead="A student's level has changed because the rules have changed.",
-        rules_change="No new facts about the student lie behind this: the authority has changed its rules for points and levels.",
+        rules_lead="A student's level has changed with new rules.",
+        rules_change="The authority has changed its rules for points and levels.",
         rules_withdraw="The reason: the authority has changed its rules for points and levels.",
         open_page="Open the student's page",
         footer="The points follow open rules and are a support, not a decision: you judge what is needed. "

@@ -50,7 +50,7 @@ def _level_now(level: Level) -> str:
 def _corrected(days: Mapping[str, str]) -> str:
     kinds = {"lesson": "närvaro", "mark": "betyg eller varning"}
     facts = "; ".join(f"{kinds[kind]} {text}" for kind, text in days.items())
-    return "Det beror på att underlaget har rättats" + (f" ({facts})." if facts else ".")
+    return "Det beror på att uppgifter har rättats" + (f" ({facts})." if facts else ".")
 
 
 def _day_range(count: int, period: str) -> str:
@@ -92,8 +92,8 @@ LANGUAGE = Language(
         whole_group="ger inga poäng",
         withdrawn_lead="Ett tidigare meddelande om en elev gäller inte längre.",
         told_another="Det tidigare meddelandet gick till en kollega som inte längre kan nås.",
-        rules_lead="En elevs nivå har ändrats för att reglerna har ändrats.",
-        rules_change="Inga nya uppgifter om eleven ligger bakom: huvudmannen har ändrat sina regler för poäng och nivåer.",
+        rules_lead="En elevs nivå har ändrats med nya regler.",
+        rules_change="Huvudmannen har ändrat sina regler för poäng och nivåer.",
         rules_withdraw="Det beror på att huvudmannen har ändrat sina regler för poäng och nivåer.",
         open_page="Öppna elevens sida",
         footer="Poängen räknas enligt öppna regler och är ett stöd, inget beslut: du avgör vad som behövs. "

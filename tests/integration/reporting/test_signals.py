@@ -68,13 +68,13 @@ async def test_the_page_of_a_unit_tells_which_groups_worsen(reporting: Reporting
     await publish(enrolment("s"))
     await reporting.settled_units()
     assert "Ingen grupp får det svårare tillsammans just nu." in await reporting.page("/units/A")
-    assert "Grupper som får det svårare" not in await reporting.page("/")
+    assert "Gruppsignaler" not in await reporting.page("/")
     await publish(signal("group:NA24B"), signal("group:NA24C", 1, "usual"))
     page = plain(await reporting.page("/units/A"))
     for text in (
         "generellt arbete i gruppen eller på skolan (trygghet, delaktighet, relationer)",
         "Grupp NA24B",
-        "frånvaro 14,2 % de senaste 10 skoldagarna mot 6,1 % de 20 före (övriga skolan 7,0 %)",
+        "Frånvaro 14,2 % de senaste 10 skoldagarna mot 6,1 % de 20 före (övriga skolan 7,0 %)",
         "2026-10-05",
         "Åter som vanligt",
         "Grupp NA24C",
@@ -82,7 +82,7 @@ async def test_the_page_of_a_unit_tells_which_groups_worsen(reporting: Reporting
         assert text in page, text
     assert "Ingen grupp" not in page
     assert "Groups that worsen together" in await reporting.page("/units/A", lang="en")
-    assert "Grupper som får det svårare: 1" in plain(await reporting.page("/"))
+    assert "Gruppsignaler: 1" in plain(await reporting.page("/"))
 
 
 async def test_a_whole_groups_trouble_is_a_note_on_the_students_page(reporting: Reporting, publish: Publish) -> None:

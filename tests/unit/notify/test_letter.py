@@ -178,7 +178,7 @@ def test_a_withdrawal_names_the_mail_the_reason_and_the_level_now() -> None:
     assert made.lead == "Ett tidigare meddelande om en elev gäller inte längre."
     assert [plain(line) for line in made.background] == [
         "Meddelandet från 6 nov 2026 (riktad nivå) gäller inte längre.",
-        "Det beror på att underlaget har rättats (närvaro 3 nov, 4 nov; betyg eller varning 5 nov).",
+        "Det beror på att uppgifter har rättats (närvaro 3 nov, 4 nov; betyg eller varning 5 nov).",
         "Nivån är nu universell.",
     ]
     assert plain(made.heading) == "Det som återstår: 6 poäng"
@@ -191,7 +191,7 @@ def test_a_withdrawal_in_english() -> None:
     assert made.subject == "The message about targeted level no longer applies (Ekskolan)"
     assert [plain(line) for line in made.background] == [
         "The message of 6 Nov 2026 (targeted level) no longer applies.",
-        "The reason: what it was based on has been corrected (attendance on 5 days, 2 Nov–6 Nov).",
+        "The reason: facts have been corrected (attendance on 5 days, 2 Nov–6 Nov).",
         "The level is now universal.",
     ]
 
@@ -233,15 +233,13 @@ def test_a_withdrawal_that_leaves_no_facts_says_so() -> None:
 def test_a_level_that_a_correction_has_changed_is_told_as_a_change_with_the_reason() -> None:
     made = letter(News(withdrawal(3, before=Level.INDIVIDUAL)))
     assert made.subject == "Universell nivå, ned från individuell (Ekskolan)"
-    assert made.background == ("Det beror på att underlaget har rättats.",)
+    assert made.background == ("Det beror på att uppgifter har rättats.",)
 
 
 def test_a_change_of_rules_is_said_to_be_one() -> None:
     made = letter(change(cause="rules"))
-    assert made.lead == "En elevs nivå har ändrats för att reglerna har ändrats."
-    assert made.background == (
-        "Inga nya uppgifter om eleven ligger bakom: huvudmannen har ändrat sina regler för poäng och nivåer.",
-    )
+    assert made.lead == "En elevs nivå har ändrats med nya regler."
+    assert made.background == ("Huvudmannen har ändrat sina regler för poäng och nivåer.",)
     assert "authority has changed its rules" in letter(change(cause="rules"), to("en")).background[0]
     assert letter().background == ()
 

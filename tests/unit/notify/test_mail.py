@@ -101,7 +101,7 @@ def test_a_withdrawal_continues_the_thread_of_the_mails_that_no_longer_apply() -
         for words in (
             "Tidigare meddelanden gäller inte längre",
             "Meddelandena från 6 nov 2026 (riktad nivå) och 6 nov 2026 (riktad nivå) gäller inte längre.",
-            "Det beror på att underlaget har rättats.",
+            "Det beror på att uppgifter har rättats.",
             "Nivån är nu universell.",
             "Hela gruppen NA24a: frånvaro 14,2 % de senaste 10 skoldagarna mot 6,1 % de 20 före",
             "21 sep–6 nov (ger inga poäng)",

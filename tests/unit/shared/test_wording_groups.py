@@ -27,13 +27,13 @@ GROUP_SENTENCES: list[tuple[str, Numbers, str, str]] = [
         "group_late_arrivals",
         {
             "students": 24,
-            "recent_late_per_student": 1.4,
+            "recent_late_per_student": 1.25,
             "earlier_late_per_student": 0.6,
             "unit_late_per_student": 0.5,
         },
-        "Hela gruppen NA25a: 1,4 sena ankomster per elev de senaste 10 skoldagarna mot 0,6 före (övriga skolan 0,5)",
+        "Hela gruppen NA25a: 1,25 sena ankomster per elev de senaste 10 skoldagarna mot 0,6 före (övriga skolan 0,5)",
         (
-            "The whole group NA25a: 1.4 late arrivals per student over the last 10 school days against 0.6 before "
+            "The whole group NA25a: 1.25 late arrivals per student over the last 10 school days against 0.6 before "
             "(rest of the school 0.5)"
         ),
     ),
@@ -94,6 +94,11 @@ def test_a_group_is_named_unless_it_must_not_be(group: str | None, swedish: str,
     numbers = {"recent_mean": 3.1, "earlier_mean": 3.9}
     assert WORDINGS["sv"].sentence("group_climate", numbers, group).split(":", 1)[0] == swedish
     assert WORDINGS["en"].sentence("group_climate", numbers, group).split(":", 1)[0] == english
+
+
+def test_a_past_that_is_not_known_is_left_out() -> None:
+    told = plain(SWEDISH.group_sentence("group_absence", {"recent_percent": 14.2, "unit_percent": 7}))
+    assert told == "frånvaro 14,2 % de senaste 10 skoldagarna (övriga skolan 7,0 %)"
 
 
 def test_other_numbers_of_a_group_are_shown_raw() -> None:
