@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from services.scoring import climate_handler
 from services.scoring.handlers import handler
 from services.scoring.rescoring import SERVICE, Incoming, Rescoring, utc_now
 from services.scoring.rule_store import RuleBook, RuleStore
+from services.scoring.signal_store import SignalStore
+from services.scoring.signalling import Signalling
 from services.scoring.store import ScoringStore
 from shared.background import Rounds, background
-from shared.events import AlertWithdrawnEvent, RiskLevelChangedEvent, RiskScoredEvent
+from shared.events import AlertWithdrawnEvent, GroupSignalChangedEvent, RiskLevelChangedEvent, RiskScoredEvent
 from shared.messaging import topology
 from shared.messaging.batching import Batcher
 from shared.messaging.broker import confirmed_publish, publisher, subscribe
@@ -31,6 +35,9 @@ STRANDED_AFTER = timedelta(minutes=1)
 SWEEP_LIMIT = 500
 REFRESH_LIMIT = 50
 REFRESH_EVERY_SECONDS = 2.0
+SIGNAL_EVERY_SECONDS = 10.0
+SIGNAL_SHARE = 0.25
+"""Of the time: what groups say may be an hour late, the events of today not."""
 REFRESH_SHARE = 0.5
 """Of the time: when new rules come, the events of today go on beside them."""
 
@@ -40,7 +47,19 @@ def build(settings: Settings) -> FastAPI:
     running = connect(SERVICE, settings)
     store, rules = ScoringStore(running.database), RuleStore(running.database)
     publish = confirmed_publish(running.broker, topology.RISK)
-    rescoring = Rescoring(store, publish, utc_now, RuleBook(rules), settings.school_years_kept)
+    book = RuleBook(rules)
+    rescoring = Rescoring(store, publish, utc_now, book, settings.school_years_kept)
+    signals, every = SignalStore(running.database), timedelta(minutes=settings.signal_minutes)
+    signalling = Signalling(
+        signals,
+        store,
+        rescoring,
+        book,
+        publish=publish,
+        clock=utc_now,
+        every=every,
+        holder=secrets.token_hex(8),
+    )
     lanes = [
         Batcher[Incoming](rescoring.process, max_size=settings.batch_size, max_wait=settings.batch_wait_ms / 1000)
         for _ in range(min(LANES, settings.shards))
@@ -59,20 +78,30 @@ def build(settings: Settings) -> FastAPI:
             )
 
     attach(settings.shards)
+    subscribe(
+        running.broker,
+        topology.CLIMATE_QUEUE,
+        climate_handler.handler(signals),
+        prefetch=climate_handler.PREFETCH,
+        title=f"{topology.CLIMATE_QUEUE}:climate",
+    )
     publisher(running.broker, topology.RISK, topology.SCORED_KEY, RiskScoredEvent, "risk.scored")
     publisher(running.broker, topology.RISK, topology.LEVEL_CHANGED_KEY, RiskLevelChangedEvent, "risk.level_changed")
     publisher(running.broker, topology.RISK, topology.ALERT_WITHDRAWN_KEY, AlertWithdrawnEvent, "risk.alert_withdrawn")
+    publisher(running.broker, topology.RISK, topology.GROUP_SIGNAL_KEY, GroupSignalChangedEvent, "group.signal_changed")
 
     @asynccontextmanager
     async def start(_: Running) -> AsyncIterator[None]:
         await store.prepare()
         await rules.prepare()
+        await signals.prepare()
         async with AsyncExitStack() as stack:
             for lane in lanes:
                 await stack.enter_async_context(lane)
             rounds = (
                 Rounds("sweeping", lambda: rescoring.sweep(STRANDED_AFTER, SWEEP_LIMIT), SWEEP_EVERY_SECONDS),
                 Rounds("refreshing", lambda: rescoring.refresh(REFRESH_LIMIT), REFRESH_EVERY_SECONDS, REFRESH_SHARE),
+                Rounds("signalling", signalling.round, min(SIGNAL_EVERY_SECONDS, every.total_seconds()), SIGNAL_SHARE),
             )
             await stack.enter_async_context(background(SERVICE, *rounds))
             # Where KVAR_SHARDS was larger once, publishers may still fill those queues: somebody must work them off.

@@ -144,9 +144,12 @@ class Levels(_Part):
 class GroupSignals(_Part):
     """When a whole group counts as worsening: by how much, beside its own past and beside the rest of its unit.
 
-    Percentage points for the two of absence; lessons per student for late arrivals; open warnings per student; steps
-    of the scale 1…5 for climate. At least `share_of_students` of the students must do worse themselves, so that no
-    single student makes a signal; fewer than five students never make one.
+    Percentage points for the two of absence; late lessons per student in ten school days; open warnings per student; steps
+    of the scale 1…5 for climate. At least `share_of_students` of the students, and never fewer than `min_students`, must have
+    worsened themselves by `student_part` of the threshold, so that no single student makes a signal.
+
+    A signal rises after `rise_days` school days of the group at the threshold, or at once when its strength leaps by
+    `rise_at_once` thresholds; it falls after `fall_days` with a strength of at least `fall_margin` thresholds less than one.
     """
 
     absence: float = Field(default=5, gt=0)
@@ -155,7 +158,22 @@ class GroupSignals(_Part):
     warnings: float = Field(default=0.3, gt=0)
     climate: float = Field(default=0.5, gt=0)
     share_of_students: float = Field(default=0.5, ge=0, le=1)
+    student_part: float = Field(default=0.5, gt=0, le=1)
     min_students: int = Field(default=5, ge=5)
+    rise_days: int = Field(default=2, ge=1, le=10)
+    rise_at_once: float = Field(default=2, ge=1)
+    fall_margin: float = Field(default=0.5, ge=0, lt=1)
+    fall_days: int = Field(default=10, ge=1, le=20)
+
+    def stability(self, threshold: float) -> Stability:
+        """As the fold takes it, for one indicator."""
+        return Stability(
+            thresholds=(threshold,),
+            rise_days=self.rise_days,
+            rise_at_once=self.rise_at_once * threshold,
+            fall_margin=self.fall_margin * threshold,
+            fall_days=self.fall_days,
+        )
 
 
 class Stale(_Part):
