@@ -12,13 +12,14 @@ setup := @deploy/local/setup.sh
 options = $(if $(PORT),--port $(PORT)) $(if $(DATA),--data '$(DATA)') $(if $(ONCE),--once)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench docs lock clean
+.PHONY: help demo up test chaos check format bench docs lock clean
 
 help: ## this list
 	@echo 'Commands of Kvar:'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Options of demo and up: PORT=18000 (first of the ports used).'
 	@echo 'Options of demo: ONCE=1 (end by itself, exit status 0 or 1), DATA=DIR (play the OULAD data in DIR).'
+	@echo 'Options of chaos: MINUTES=5 SEED=1, ARGS="--replicas 4 --students 40 --faults 200".'
 	@echo 'Options of test: ARGS="-k mailsink" (anything that pytest takes).'
 
 demo: ## play a term of a (simulated) school authority through everything, on this machine, without containers
@@ -32,6 +33,10 @@ up: ## start everything on this machine and keep its data: for feeding it yourse
 test: ## run all tests: unit, integration (private broker and database), end to end
 	$(setup) dev servers
 	@$(python) -m pytest $(ARGS)
+
+chaos: ## kill, pause and cut off everything while events flow, then prove that nothing was lost or counted twice
+	$(setup) dev servers
+	@exec $(python) -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: ## lint, formatting, types, import rules
 	$(setup) dev
