@@ -87,7 +87,11 @@ async def _settle(message: AbstractIncomingMessage, error: Exception, intake: In
     elif not isinstance(error, Reject) and attempt < len(topology.RETRY_STEPS):
         await _retry(message, error, intake.service, step=topology.RETRY_STEPS[attempt][0], attempt=attempt + 1)
     elif intake.may_park():
-        await _park(message, error, intake.service)
+        try:
+            await _park(message, error, intake.service)
+        except BaseException:
+            intake.not_parked()
+            raise
     else:
         await _give_back(message, intake)
 

@@ -102,6 +102,10 @@ class Intake:
         self._parked_in_a_row += 1
         return True
 
+    def not_parked(self) -> None:
+        """The message counted last could not be parked after all."""
+        self._parked_in_a_row = max(0, self._parked_in_a_row - 1)
+
     def succeeded(self) -> None:
         """A message was handled."""
         self._parked_in_a_row = 0

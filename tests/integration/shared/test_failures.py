@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import aio_pika
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from shared.errors import Outage, Reject, Retry
 from shared.messaging import topology
 from shared.messaging.broker import attached, build_broker, confirmed_publish, declare_topology, subscribe
+from shared.messaging.forwarding import forward
 from tests.builders import MONDAY, attendance, pseudonym
 
 pytestmark = pytest.mark.integration
@@ -84,7 +86,7 @@ async def test_a_failed_message_comes_back_after_the_first_wait(new_vhost: Calla
     assert handler.calls == 2
 
 
-async def test_an_outage_let_through_goes_back_to_the_queue(new_vhost: Callable[[], str]) -> None:
+async def test_an_outage_let_through_comes_back_after_the_first_wait_each_time(new_vhost: Callable[[], str]) -> None:
     handler = Handler(Outage("away"), Outage("away"))
     async with consuming(new_vhost(), handler):
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -116,3 +118,36 @@ async def test_publishing_where_nobody_listens_is_an_outage_not_silence(new_vhos
             )
     finally:
         await broker.stop()
+
+
+async def test_a_copy_that_no_queue_takes_leaves_the_original_where_it_is(new_vhost: Callable[[], str]) -> None:
+    """Also on a channel that does not raise for what is returned, as those of consumers do not."""
+    connection = await aio_pika.connect(new_vhost())
+    async with connection, connection.channel(on_return_raises=False) as channel:
+        await topology.declare(channel, 1)
+        exchange = await channel.get_exchange(topology.EVENTS)
+        await exchange.publish(aio_pika.Message(EVENT.encode(), delivery_mode=2), "s00.attendance.recorded")
+        message = await (await channel.get_queue("scoring.s00")).get()
+        with pytest.raises(Outage, match="no queue is bound"):
+            await forward(message, "", "scoring.nowhere", {})
+
+
+async def test_copies_lose_what_the_broker_notes_and_keep_the_rest(new_vhost: Callable[[], str]) -> None:
+    url = new_vhost()
+    async with consuming(url, Handler(Retry("later"), Reject("no good"))) as channel:
+        exchange = await channel.get_exchange(topology.EVENTS)
+        message = aio_pika.Message(
+            b"not an event",
+            headers={"traceparent": "keep"},
+            correlation_id="with me",
+            message_id="bad",
+            delivery_mode=2,
+        )
+        await exchange.publish(message, "s00.attendance.recorded")
+        found = [await arrives(channel, "scoring.parking") for _ in range(2)]
+    [parked] = [one for one in found if one.message_id == "bad"]
+    assert parked.headers["traceparent"] == "keep"
+    assert parked.correlation_id == "with me"
+    [came_back] = [one for one in found if one.message_id == EVENT.id]
+    assert "x-death" not in came_back.headers
+    assert datetime.fromisoformat(str(came_back.headers["x-kvar-parked-at"])).tzinfo is not None
