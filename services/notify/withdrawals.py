@@ -82,13 +82,16 @@ def decide(withdrawal: Alert, known: Sequence[Alert], now: datetime) -> Verdict:
 
 
 def _mailed_and_wrong(withdrawal: Alert, known: Sequence[Alert]) -> tuple[Alert, ...]:
-    """The mailed changes named by a withdrawal and by those that have joined it, at first or second hand; oldest first."""
+    """The mailed changes named by a withdrawal and by those that have joined it, at first or second hand; oldest first.
+
+    One that was superseded when its mail may have been out already counts, too.
+    """
     ids = {withdrawal.id}
     for alert in sorted(known, key=lambda other: -other.change.n):  # a withdrawal joins newer ones only
         if alert.joined in ids:
             ids.add(alert.id)
     named = {alert.withdraws for alert in known if alert.id in ids} | {withdrawal.withdraws}
-    wrong = [alert for alert in known if alert.id in named and alert.state is AlertState.SENT]
+    wrong = [alert for alert in known if alert.id in named and (alert.state is AlertState.SENT or alert.begun)]
     return tuple(sorted(wrong, key=lambda alert: alert.change.n))
 
 

@@ -73,6 +73,12 @@ def test_a_mail_that_may_be_out_is_waited_for(being_mailed: Alert) -> None:
     assert verdict(other, [being_mailed, raised(2, SENT), other]) == Wait(LATER)
 
 
+def test_a_superseded_change_whose_mail_may_be_out_is_taken_back() -> None:
+    own, named = withdrawing(3, 1, SENDING), raised(1, AlertState.SUPERSEDED, begun=True)
+    known = [named, raised(2, SENT, Level.INDIVIDUAL), own]
+    assert verdict(own, known) == TellWithdrawn((named,), own.change)
+
+
 def test_a_mail_that_was_begun_and_came_to_its_end_holds_nothing_up() -> None:
     own, named = withdrawing(2, 1, SENDING), raised(1, SENT, begun=True)
     assert verdict(own, [named, own]) == TellWithdrawn((named,), own.change)

@@ -1,0 +1,251 @@
+"""Level changes and withdrawals in any order, repeated, over two replicas that die between any two steps: who has been told
+what is right in the end. The store is a model in memory, the decisions and the delivery are the real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.notify.alert_documents import AlertEvent, new_document, read_alert
+from services.notify.alert_store import SPOKEN, Alerts, Standing
+from services.notify.alerts import OPEN, Alert, AlertState
+from services.notify.delivery import Delivery
+from services.notify.letter import COLOURS, Letter
+from services.notify.recipients import Recipient, StaffMember
+from services.notify.smtp import Unanswered
+from shared.errors import Outage
+from shared.events import AlertWithdrawnEvent, Level, RiskLevelChangedEvent
+from tests.unit.notify.builders import RECEIVED, STUDENT, change, enrolment, member, withdrawal
+
+LEVELS = list(Level)
+LEVEL_OF = {colour: level for level, colour in COLOURS.items()}
+ANNA = member("staff:anna")
+
+
+class Died(BaseException):
+    """A replica that is no more: nothing behind this point happens."""
+
+
+@dataclass
+class World:
+    """What outlives a replica: the database, the mails that are out, the clock; and what goes wrong."""
+
+    chance: random.Random
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    mails: list[tuple[str, Letter, list[str]]] = field(default_factory=list)
+    now: datetime = RECEIVED
+    troubled: bool = True
+    reachable: bool = True
+
+    async def step(self) -> None:
+        """Others may do something before the next step, or there is none."""
+        for _ in range(self.chance.randrange(3)):
+            await asyncio.sleep(0)
+        if self.troubled and self.chance.random() < 0.02:
+            raise Died
+
+    def clock(self) -> datetime:
+        return self.now
+
+
+class AlertsInMemory(Alerts):
+    """Obeys the contract of the store."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def add(self, event: AlertEvent, now: datetime) -> AlertState | None:
+        standing = await self.standing(event.subject)
+        document = new_document(event, now, newest=standing.newest, withdrawn=standing.withdrawn)
+        await self._world.step()
+        if document["_id"] in self._world.documents:
+            return None
+        self._world.documents[document["_id"]] = document
+        return AlertState(document["state"])
+
+    async def of(self, _student: str) -> list[Alert]:
+        await self._world.step()
+        return sorted(
+            (read_alert(document) for document in self._world.documents.values()), key=lambda alert: alert.change.n
+        )
+
+    async def open(self, student: str) -> list[Alert]:
+        return [alert for alert in await self.of(student) if alert.state in OPEN]
+
+    async def standing(self, _student: str) -> Standing:
+        await self._world.step()
+        found = Standing()
+        for document in self._world.documents.values():
+            found.newest = max(found.newest, document["n"])
+            if document["state"] in SPOKEN:
+                found.spoken = max(found.spoken, document["n"])
+            if "withdraws" in document:
+                found.withdrawn.add(document["withdraws"])
+        return found
+
+    async def change(self, alert: Alert, fields: dict[str, Any]) -> bool:
+        await self._world.step()
+        document = self._world.documents[alert.id]
+        if document["rev"] != alert.rev:
+            return False
+        merged = {**document, **fields, "rev": alert.rev + 1}
+        self._world.documents[alert.id] = {name: value for name, value in merged.items() if value is not None}
+        return True
+
+    async def defer(self, _student: str, until: datetime) -> None:
+        await self._world.step()
+        for document in self._world.documents.values():
+            if document["state"] in OPEN and document["due_at"] < until:
+                document["due_at"] = until
+
+
+class Neighbours:
+    """People, names, composer and mail system of one replica."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def enrolments(self, _student: str) -> list[Any]:
+        await self._world.step()
+        return [enrolment()]
+
+    async def member(self, _authority: str, _staff: str) -> StaffMember | None:
+        return ANNA if self._world.reachable else None
+
+    async def staff_for(self, _authority: str, _place: Any) -> list[StaffMember]:
+        # The coach is known, but gone: nobody is left to be told.
+        return [ANNA if self._world.reachable else member("staff:anna", active=False)]
+
+    async def name(self, _pseudonym: str) -> None:
+        return None
+
+    def compose(self, alert: Alert, letter: Letter, _to: Recipient, _now: datetime, replies_to: list[str]) -> Any:
+        return alert.id, letter, replies_to
+
+    async def send(self, mail: Any) -> None:
+        await self._world.step()
+        luck = self._world.chance.random() if self._world.troubled else 1.0
+        if luck < 0.1:
+            raise Outage("the mail system is away")
+        self._world.mails.append(mail)
+        if luck < 0.2:
+            raise Unanswered("the answer is lost")
+        await self._world.step()
+
+
+def replica(world: World) -> Delivery:
+    near: Any = Neighbours(world)
+    return Delivery(
+        near,
+        AlertsInMemory(world),
+        near,
+        near,
+        near,
+        public_url="https://kvar.example",
+        zone=RECEIVED.tzinfo,  # type: ignore[arg-type]
+        clock=world.clock,
+    )
+
+
+def history(chance: random.Random) -> list[AlertEvent]:
+    """What scoring could say of a student, in its order."""
+    level, raised, events = Level.UNIVERSAL, list[tuple[int, Level]](), list[AlertEvent]()
+    for n in range(1, chance.randint(2, 7)):
+        before = level
+        if raised and chance.random() < 0.5:
+            named, _ = raised.pop()
+            level = min(level, chance.choice(LEVELS), key=lambda item: item.rank)
+            events.append(_event(AlertWithdrawnEvent, withdrawal(n, named, before, level), n))
+        else:
+            level = chance.choice([other for other in LEVELS if other is not before])
+            if level.rank > before.rank:
+                raised.append((n, level))
+            events.append(_event(RiskLevelChangedEvent, change(n, before, level), n))
+    return events
+
+
+def _event(kind: type[AlertEvent], data: Any, n: int) -> AlertEvent:
+    return kind(
+        id=f"{STUDENT}:{n}", source="/kvar/scoring", subject=STUDENT, time=RECEIVED, authority="2480", data=data
+    )
+
+
+async def live(world: World, events: list[AlertEvent]) -> None:
+    """Delivers all events, some twice and in a loose order, then lets everything come to its end."""
+    arriving = [*events, *world.chance.sample(events, world.chance.randint(0, len(events)))]
+    loose = world.chance.choice([0, 1, 10])
+    arriving = [
+        event for _, event in sorted(enumerate(arriving), key=lambda pair: pair[0] + world.chance.random() * loose)
+    ]
+    waiting = list(arriving)
+    for _ in range(400):
+        world.reachable = not world.troubled or world.chance.random() < 0.7
+        world.now += timedelta(seconds=world.chance.choice([1, 3, 8, 30]))
+        batch, waiting = waiting[:2], waiting[2:]
+        works = [_until_stored(world, event) for event in batch]
+        works += [replica(world).deliver(STUDENT) for _ in range(2)]
+        await asyncio.gather(*(_survived(work) for work in works))
+        world.troubled = bool(waiting) or (world.troubled and world.chance.random() < 0.9)
+        if not waiting and not any(item["state"] in OPEN for item in world.documents.values()):
+            return
+    pytest.fail(f"not settled: {[(item['_id'], item['state']) for item in world.documents.values()]}")
+
+
+async def _until_stored(world: World, event: AlertEvent) -> None:
+    """A message is delivered again until somebody has lived to acknowledge it."""
+    while True:
+        try:
+            await AlertsInMemory(world).add(event, world.now)
+        except Died:
+            continue
+        return
+
+
+async def _survived(work: Any) -> None:
+    try:
+        await work
+    except Died:
+        return
+
+
+def told_wrong(world: World) -> dict[str, list[int]]:
+    """Positions of the mails that take an alert back."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for position, (_, _, replies_to) in enumerate(world.mails):
+        for alert_id in replies_to:
+            found[alert_id].append(position)
+    return found
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 2**32))
+def test_whatever_happens_the_right_is_told(seed: int) -> None:
+    chance = random.Random(seed)
+    world, events = World(chance), history(chance)
+    asyncio.run(live(world, events))
+    states = {name: AlertState(document["state"]) for name, document in world.documents.items()}
+    assert states.keys() == {event.id for event in events}
+    out = {mail_id for mail_id, _, _ in world.mails}
+    assert {name for name, state in states.items() if state is AlertState.SENT} <= out
+    begun = {name for name, document in world.documents.items() if document.get("begun")}
+    assert {name for name in out if states[name] is not AlertState.SENT} <= begun
+    taken_back = told_wrong(world)
+    for event in events:
+        if isinstance(event, AlertWithdrawnEvent):
+            named = event.data.alert
+            assert bool(taken_back[named]) or named not in out, (named, states)
+            assert not taken_back[named] or states[named] is AlertState.SENT or named in begun, (named, states)
+            if taken_back[named]:
+                newest = max(position for position, mail in enumerate(world.mails) if mail[0] == named)
+                assert newest < min(taken_back[named]), "an alert was mailed after it had been taken back"
+    believed = LEVEL_OF[world.mails[-1][1].colour] if world.mails else Level.UNIVERSAL
+    assert believed is events[-1].data.to_level, (states, [mail[0] for mail in world.mails])
