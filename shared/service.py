@@ -86,7 +86,7 @@ def build_app(running: Running, start: Start, *, title: str, description: str) -
 
 
 async def _close(database: mongo.Database) -> None:
-    """Closes the connections. The driver says goodbye first and waits up to 30 s for an answer: not so long, and not in the loop."""
+    """Closes the connections. The driver says goodbye and waits up to 30 s for an answer: here not so long, nor in the loop."""
     closing = threading.Thread(target=database.client.close, daemon=True)
     closing.start()
     await asyncio.to_thread(closing.join, CLOSE_SECONDS)

@@ -79,3 +79,24 @@ async def test_stopping_cancels_what_waits_so_that_it_is_not_acknowledged() -> N
     for task in waiting:
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_what_its_submitter_has_given_up_is_not_worked_on() -> None:
+    worked: list[list[int]] = []
+    first_in_work, go_on = asyncio.Event(), asyncio.Event()
+
+    async def process(items: list[int]) -> list[None]:
+        worked.append(items)
+        first_in_work.set()
+        await go_on.wait()
+        return [None] * len(items)
+
+    async with Batcher[int](process, max_size=1, max_wait=0) as batcher:
+        first = asyncio.create_task(batcher.submit(1))
+        await first_in_work.wait()
+        given_up, kept = asyncio.create_task(batcher.submit(2)), asyncio.create_task(batcher.submit(3))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        go_on.set()
+        await asyncio.gather(first, kept)
+    assert worked == [[1], [3]]
