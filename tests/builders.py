@@ -93,6 +93,8 @@ def grade(
     value: str = "F",
     points: int = 100,
     required: bool = False,
+    subject: str | None = None,
+    curriculum: str = "gy25",
     state: str = "recorded",
     revision: int = 1,
     received: datetime | None = None,
@@ -104,7 +106,8 @@ def grade(
             {
                 "school_unit": UNIT,
                 "course": course,
-                "curriculum": "gy25",
+                "curriculum": curriculum,
+                "subject": subject,
                 "credits": points,
                 "required": required,
                 "kind": kind,

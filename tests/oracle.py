@@ -132,16 +132,26 @@ def _failed(day: date, marks: Mapping[Any, Any]) -> tuple[float, int, int]:
         return newest if newest and newest.get("state", "recorded") == "recorded" else None
 
     failed, graded, critical = 0.0, 0, 0
-    for course in {course for course, _ in marks}:
+    courses = {course for course, _ in marks}
+    finals = [mark for course in courses if (mark := says(course, "final")) and mark["curriculum"] == "gy25"]
+    passed = [mark for mark in finals if mark.get("subject") and mark["value"] in {"A", "B", "C", "D", "E"}]
+    for course in courses:
         final, warning = says(course, "final"), says(course, "warning")
         mark = final or says(course, "term")
         if mark and mark["value"] in {"F", "-"}:
+            if final in finals and any(_makes_up(other, final) for other in passed):
+                continue
             failed += 1
             critical += mark.get("required", False) or mark.get("diploma_project", False)
             graded += mark["credits"] if mark is final else 0
         elif not final and warning and warning["value"] == "open":
             failed += 0.5
     return failed, graded, critical
+
+
+def _makes_up(passed: Mapping[str, Any], failed: Mapping[str, Any]) -> bool:
+    """Whether a passed level of a Gy25 subject makes up for a failed one."""
+    return bool(passed["subject"] == failed.get("subject") and passed["recorded_on"] >= failed["recorded_on"])
 
 
 def _steps(value: float | Fraction, steps: Mapping[int, int]) -> int:

@@ -33,6 +33,7 @@ class Mark(NamedTuple):
     """One version of a mark or warning. `value` is None when retracted. `recorded_on` is a day number (ordinal).
 
     `critical`: a diploma needs this very course (Swedish, English, mathematics where required, the diploma project).
+    `subject`: of a level of Gy25, what its levels have in common; empty for courses of Gy11.
     """
 
     revision: int
@@ -41,6 +42,7 @@ class Mark(NamedTuple):
     value: str | None
     credits: int
     critical: bool
+    subject: str = ""
 
 
 class Place(NamedTuple):

@@ -80,6 +80,7 @@ def _mark(data: GradeRecorded) -> MarkFact:
         data.value if data.state == "recorded" else None,
         data.credits,
         data.required or data.diploma_project,
+        (data.subject or "") if data.curriculum == "gy25" else "",
     )
     return MarkFact(data.course, data.kind.value, version)
 

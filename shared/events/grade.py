@@ -34,7 +34,11 @@ class GradeRecorded(StudentFact):
 
     course: Code = Field(description="course code, or subject code and level (Gy25)")
     name: str | None = Field(default=None, max_length=200)
-    subject: str | None = Field(default=None, max_length=200)
+    subject: str | None = Field(
+        default=None,
+        max_length=200,
+        description="of Gy25: the same for all levels of a subject; the last passed one counts",
+    )
     curriculum: Literal["gy11", "gy25"]
     credits: int = Field(ge=0, le=400)
     required: bool = Field(default=False, description="Swedish, English or mathematics required for the diploma")

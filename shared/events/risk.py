@@ -142,9 +142,11 @@ class GroupIndicator(StrEnum):
 class GroupSignalChanged(Contract):
     """A group or school unit worsens together in one indicator (`worse`), or does so no longer (`usual`).
 
-    The event's id is `{subject}:{n}`. `numbers`: the group's own now and before, and the rest of the unit's now, with their
-    units in the names. `students`: how many are counted, never fewer than five. `from` and `to`: the first and last day
-    counted. Published by scoring, read by reporting.
+    A group is the students of one school unit who bear its code: unique is authority + `school_unit` + subject. The event's id
+    is `{subject}:{n}`, its `source` names authority and unit. `numbers`: the group's own now and before, and the rest of the
+    unit's now, with their units in the names, only what is known. `students`: how many are counted, never fewer than five.
+    `from` and `to`: the first and last day counted. When fewer than five are left, the signal ends without numbers and with the
+    count and days that were told last. Published by scoring, read by reporting.
     """
 
     model_config = ConfigDict(populate_by_name=True)

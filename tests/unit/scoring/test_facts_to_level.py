@@ -81,6 +81,8 @@ marks = st.builds(
         STUDENT,
         DAYS[position] + timedelta(days=2 * (position % 3)),
         course=f"K{course}",
+        subject="MAT" if course > 2 else None,
+        curriculum="gy11" if course == 5 else "gy25",
         kind=kind,
         points=50 * course,
         required=course % 2 == 0,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from services.scoring.courses import Courses
-from services.scoring.facts import Day
+from services.scoring.courses import Courses, timeline
+from services.scoring.facts import Day, Mark
 from services.scoring.indicators import Found, History, Model, score_of
 from services.scoring.level import Standing, step
 from services.scoring.rules import DiplomaCritical, Rules, RuleVersion
@@ -164,6 +165,36 @@ TRENDS = [
 @pytest.mark.parametrize(("absent", "expected"), TRENDS)
 def test_absence_trend(absent: Sequence[int], expected: int) -> None:
     assert points(history(absent)).get("absence_trend", 0) == expected
+
+
+def level(
+    course: str, value: str | None, day: int, *, subject: str = "MAT", revision: int = 1
+) -> dict[Any, list[Mark]]:
+    return {(course, "final"): [Mark(revision, "", FIRST + day, value, 100, True, subject)]}
+
+
+def last(marks: dict[Any, list[Mark]]) -> Courses:
+    return timeline(marks)[-1][1]
+
+
+def test_of_the_levels_of_a_subject_the_last_passed_grade_counts() -> None:
+    failed = level("MAT-1", "F", 0)
+    assert last(failed) == Courses(1, 0, 100, 1)
+    assert last({**failed, **level("MAT-2", "E", 9)}) == Courses()
+    assert last({**failed, **level("MAT-2", "-", 9)}) == Courses(2, 0, 200, 2)
+    assert last({**failed, **level("ENG-2", "E", 9, subject="ENG")}) == Courses(1, 0, 100, 1)
+    assert last({**level("MAT-1", "E", 0), **level("MAT-2", "F", 9)}) == Courses(1, 0, 100, 1)
+    assert last({**level("MAT01a", "F", 0, subject=""), **level("MAT01b", "E", 9, subject="")}) == Courses(1, 0, 100, 1)
+
+
+def test_a_pass_that_is_retracted_makes_up_for_nothing() -> None:
+    known = {**level("MAT-1", "F", 0), **level("MAT-2", "E", 9)}
+    known[("MAT-2", "final")] += level("MAT-2", None, 12, subject="", revision=2)[("MAT-2", "final")]
+    assert timeline(known) == [
+        (FIRST, Courses(1, 0, 100, 1)),
+        (FIRST + 9, Courses()),
+        (FIRST + 12, Courses(1, 0, 100, 1)),
+    ]
 
 
 def test_an_authority_sets_thresholds_windows_and_points() -> None:
