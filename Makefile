@@ -50,7 +50,7 @@ format: ## format the code and fix what the linter can fix
 	@$(python) -m ruff check --fix .
 	@$(python) -m ruff format .
 
-bench: ## measure events/s through scoring against two baselines
+bench: ## measure scoring against baselines in the same run (ARGS="--memory --json FILE")
 	$(setup) dev servers
 	@$(python) -m tests.bench $(ARGS)
 
