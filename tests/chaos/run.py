@@ -30,9 +30,9 @@ from tests.chaos.world import World, build_world, forget_data, running
 RUNS = Path(__file__).parents[2] / "var" / "chaos" / "running"
 KEPT = RUNS.parent
 EVENTS_A_SECOND = 60
-EVENTS_A_STUDENT_DAY = 5.5
-"""What `traffic` makes, corrections included."""
-MOST_DAYS = 90
+EVENTS_A_STUDENT = 150
+"""What `traffic` makes in these days, corrections included."""
+DAYS = 60
 STUCK_SECONDS = {True: 150.0, False: 45.0}
 """By thoroughness: how long nothing may change before what is left counts as lost. The sweepers of ingest and scoring act
 after 30 s and a minute, the ladder's second step takes one."""
@@ -54,9 +54,8 @@ class Options:
     @property
     def size(self) -> tuple[int, int]:
         """Students and school days, so that the traffic lasts about as long as the faults."""
-        total = EVENTS_A_SECOND * 60 * self.minutes / EVENTS_A_STUDENT_DAY
-        students = self.students or max(6, round(total / MOST_DAYS))
-        return students, max(25, min(MOST_DAYS, round(total / students)))
+        total = EVENTS_A_SECOND * 60 * self.minutes
+        return self.students or max(8, round(total / EVENTS_A_STUDENT)), DAYS
 
     @property
     def replicas_by_service(self) -> dict[str, int]:
