@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from services.ingest.arrivals import Arrival, Door, Receiver
 from services.ingest.bodies import read_item
 from shared.messaging.batching import Batcher, Outcomes
+from shared.messaging.forwarding import user_of
 from shared.waiting import through_outages
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Publishers:
 
     async def decode(self, message: RabbitMessage) -> Arrival:
         """A message as an item; never fails, what cannot be read is an item as well."""
-        return self.arrival(read_item(message.body), message.raw_message.user_id)
+        return self.arrival(read_item(message.body), user_of(message.raw_message))
 
 
 class SisHandler:

@@ -20,6 +20,9 @@ ORIGIN_HEADER = "x-kvar-routing-key"
 PARKED_AT_HEADER = "x-kvar-parked-at"
 OWN_HEADERS = frozenset({ATTEMPT_HEADER, ERROR_HEADER, TRACE_HEADER, ORIGIN_HEADER, PARKED_AT_HEADER})
 
+USER_HEADER = "x-kvar-user-id"
+"""Who published the original, as the broker verified it. Where there was no such user it may be anybody's word."""
+
 TIMEOUT_SECONDS = 10.0
 
 # What the broker notes about a message's past. Sent along, it would be taken for the copy's past: a copy that says that it
@@ -30,7 +33,7 @@ _BROKER_HEADERS = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-cou
 async def forward(message: AbstractIncomingMessage, exchange: str, routing_key: str, headers: HeadersType) -> None:
     """Publishes a copy; returns when the broker has confirmed that a queue holds it. The original is not touched.
 
-    All properties travel but `user_id`, which the broker lets only its owner set, and `expiration`.
+    All properties travel but `expiration` and `user_id`, which the broker lets only its owner set: see `user_of`.
 
     Args:
         message: As it was delivered.
@@ -73,7 +76,16 @@ async def forward(message: AbstractIncomingMessage, exchange: str, routing_key: 
 
 def lasting_headers(message: AbstractIncomingMessage) -> HeadersType:
     """The headers that belong to the message itself, without the broker's notes on its past."""
-    return {name: value for name, value in message.headers.items() if not name.startswith(_BROKER_HEADERS)}
+    kept = {name: value for name, value in message.headers.items() if not name.startswith(_BROKER_HEADERS)}
+    return {**kept, USER_HEADER: message.user_id} if message.user_id else kept
+
+
+def user_of(message: AbstractIncomingMessage) -> str | None:
+    """The user who published the message, or the original that it is a copy of. Only ever take rights away by it: a publisher
+    without a verified user may write any name here.
+    """
+    named = message.user_id or message.headers.get(USER_HEADER)
+    return named if isinstance(named, str) else None
 
 
 def attempts(message: AbstractIncomingMessage) -> int:

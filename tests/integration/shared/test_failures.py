@@ -14,7 +14,7 @@ import pytest
 from shared.errors import Outage, Reject, Retry
 from shared.messaging import topology
 from shared.messaging.broker import attached, build_broker, confirmed_publish, declare_topology, subscribe
-from shared.messaging.forwarding import forward
+from shared.messaging.forwarding import forward, user_of
 from tests.builders import MONDAY, attendance, pseudonym
 
 pytestmark = pytest.mark.integration
@@ -151,3 +151,17 @@ async def test_copies_lose_what_the_broker_notes_and_keep_the_rest(new_vhost: Ca
     [came_back] = [one for one in found if one.message_id == EVENT.id]
     assert "x-death" not in came_back.headers
     assert datetime.fromisoformat(str(came_back.headers["x-kvar-parked-at"])).tzinfo is not None
+
+
+async def test_who_published_a_message_is_known_of_its_copy(new_vhost: Callable[[], str]) -> None:
+    """The broker refuses a copy with the original's `user_id`; without it the copy could speak for anybody."""
+    async with consuming(new_vhost(), Handler(Retry("later"))) as channel:
+        exchange = await channel.get_exchange(topology.EVENTS)
+        forged = {"x-kvar-user-id": "somebody else"}
+        await exchange.publish(
+            aio_pika.Message(b"no event", user_id="guest", headers=forged, delivery_mode=2),  # type: ignore[arg-type]
+            "s00.attendance.recorded",
+        )
+        parked = await arrives(channel, "scoring.parking")
+    assert parked.user_id is None
+    assert user_of(parked) == "guest"
