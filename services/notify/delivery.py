@@ -179,7 +179,8 @@ class Delivery:
             logger.warning("an address was refused", extra={"staff": recipient.member.staff, "alert": alert.id})
             await self._pass_over(alert, recipient, str(refusal))
             return
-        metrics.EVENT_TO_ALERT.observe((self._clock() - alert.change.received_at).total_seconds())
+        if alert.withdraws is None:  # withdrawals wait for each other on purpose
+            metrics.EVENT_TO_ALERT.observe((self._clock() - alert.change.received_at).total_seconds())
         await self._finish(alert, AlertState.SENT, alert_documents.told(recipient.member.staff, recipient.role.value))
 
     async def _told_before(self, alert: Alert, news: News) -> Recipient | None:
