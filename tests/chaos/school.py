@@ -17,8 +17,9 @@ CONDITIONS = {"well": 0.02, "slipping": 0.3, "away": 0.75}
 """Share of lessons missed. A student goes from one to the other, so that levels rise and fall."""
 SHORT_STAY = (8, 20)
 """School days."""
-LAST_MARKS = 5
 COURSES = ("MATMAT01a", "SVESVE01", "ENGENG05", "HISHIS01a1", "SAMSAM01b", "IDRIDR01")
+HEAVY_CREDITS = 400
+"""An F in so much, which the diploma needs, changes the level by itself; taken back, it changes it again."""
 
 
 @dataclass(slots=True)
@@ -91,9 +92,8 @@ class School:
         for student in self.students:
             if student.first <= number <= student.last:
                 yield from self._day_of(student, number, day)
-            if number == student.last:
-                for course in COURSES[:LAST_MARKS]:  # the level changes with the last that is heard
-                    yield self._mark_in(student, day, course, kind="final", value="F", state="recorded")
+            if number == student.last:  # the last that is heard changes the level
+                self.later.setdefault(number + 1, []).append(self._heavy_mark(student, day, "recorded"))
 
     def _day_of(self, student: Student, number: int, day: date) -> Iterator[Event]:
         if self.chance.random() < 0.1:
@@ -109,6 +109,9 @@ class School:
                 yield from self._lesson(student, number, day, lesson)
         if self.chance.random() < 0.3:
             yield from self._mark(student, number, day)
+        if self.chance.random() < 0.15:
+            yield self._heavy_mark(student, day, "recorded")
+            self._put(student, number + self.chance.randint(1, 4), self._heavy_mark(student, day, "retracted"))
         if self.chance.random() < 0.01:
             yield self._enrolment(student, number)
 
@@ -174,13 +177,19 @@ class School:
         else:
             yield event
 
-    def _mark_in(self, student: Student, day: date, course: str, *, kind: str, value: str, state: str) -> Event:
+    def _heavy_mark(self, student: Student, day: date, state: str) -> Event:
+        course = f"GYA{day:%m%d}"
+        return self._mark_in(student, day, course, kind="final", value="F", state=state, credit=HEAVY_CREDITS)
+
+    def _mark_in(
+        self, student: Student, day: date, course: str, *, kind: str, value: str, state: str, credit: int = 100
+    ) -> Event:
         data = {
             "school_unit": student.unit,
             "course": course,
             "curriculum": "gy25",
-            "credits": 100,
-            "required": course.endswith("01a"),
+            "credits": credit,
+            "required": course.endswith("01a") or credit == HEAVY_CREDITS,
             "diploma_project": False,
             "kind": kind,
             "value": value,

@@ -22,7 +22,7 @@ from tests.chaos.traffic import Traffic, make_traffic
 from tests.chaos.verdict import behind_the_door, compare
 
 TODAY = date(2026, 11, 20)
-TRAFFIC = make_traffic(5, 8, 40, TODAY)
+TRAFFIC = make_traffic(5, 4, 25, TODAY)
 
 
 def document(event: Event) -> dict[str, Any] | None:
@@ -149,7 +149,7 @@ def test_each_mistake_is_found(name: str) -> None:
 
 
 def test_a_seed_draws_the_same_traffic_and_the_same_faults() -> None:
-    assert make_traffic(5, 8, 40, TODAY).parcels == TRAFFIC.parcels
+    assert make_traffic(5, 4, 25, TODAY).parcels == TRAFFIC.parcels
     names = {"scoring": ["scoring-1", "scoring-2"], "notify": ["notify-1"]}
     plan = draw(5, 60, 100.0, names)
     assert plan == draw(5, 60, 100.0, names)
