@@ -47,6 +47,15 @@ BEYOND_RETENTION = Counter(
     "kvar_scoring_beyond_retention_total",
     "Lessons older than what is kept, not taken. Rising: a source sends its whole past; nothing is wrong.",
 )
+GROUPS_WORSE = Gauge(
+    "kvar_scoring_groups_worse",
+    "Signals of groups and school units that worsen together, by indicator. Many at once: look whether a feed has gone wrong.",
+    ["indicator"],
+)
+SIGNALS_AGE = Gauge(
+    "kvar_scoring_signals_waiting_seconds",
+    "How long the unit that waits longest for its signals was not computed. Far over KVAR_SIGNAL_MINUTES: add scoring replicas.",
+)
 OUTBOX_AGE = Gauge(
     "kvar_outbox_age_seconds",
     "Age of the oldest level change that is not yet published. Over 60: the broker refuses or the sweeper is stuck.",
@@ -77,7 +86,8 @@ OUTAGES = Counter(
 )
 ALERTS = Counter(
     "kvar_alerts_total",
-    "Alerts by what became of them (sent, pending, undeliverable, superseded, withheld). Pending rising: staff data are missing.",
+    "Alerts by what became of them (sent, pending, undeliverable, superseded, withdrawn, withheld; of withdrawals also "
+    "needless, joined). Pending rising: staff data are missing.",
     ["outcome"],
 )
 OPEN_ALERTS = Gauge(

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     school_years_kept: int = Field(
         default=2, ge=1, le=10, description="school years for which lessons are kept, the current one included"
     )
+    signal_minutes: float = Field(
+        default=60, gt=0, le=1440, description="how often the signals of a school unit's groups are computed at most"
+    )
     batch_size: int = Field(default=500, ge=1, le=5000, description="messages scored together at most")
     batch_wait_ms: int = Field(
         default=20, ge=0, le=1000, description="how long a batch waits for company, milliseconds"

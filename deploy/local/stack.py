@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import httpx
 from deploy.local import processes
 from deploy.local.broker import COUNTS_SECONDS, amqp_url, broker_programs
 from deploy.local.database import database_program, mongo_url
-from deploy.local.layout import SERVICES, Ports, Secrets
+from deploy.local.layout import ENVIRONMENT_FILE, SERVICES, Ports, Secrets
 from deploy.local.ports import HOST, require_free
 from deploy.local.processes import Child, Program
 from deploy.local.signals import uninterrupted
@@ -58,6 +59,7 @@ class Stack:
             StartError: something did not become ready.
         """
         require_free(self.ports.named(), advice="Stop it, or choose other ports: add PORT=18000 to the make command.")
+        write_environment(self.folder / ENVIRONMENT_FILE, self.ports, self.secrets)
         children: list[Child] = []
         try:
             self._start(self._servers(), children)
@@ -117,6 +119,7 @@ def service_environment(ports: Ports, secrets: Secrets) -> dict[str, str]:
         "KVAR_AMQP_URL": amqp_url(ports.broker),
         "KVAR_MONGO_URL": mongo_url(ports.database),
         "KVAR_HTTP_HOST": HOST,
+        "KVAR_SIGNAL_MINUTES": "0.2",  # who watches one machine does not wait an hour
         "KVAR_PUBLISHERS": json.dumps(secrets.publishers),
         "KVAR_PSEUDONYM_KEY": secrets.pseudonym_key,
         "KVAR_SERVICE_TOKEN": secrets.service_token,
@@ -125,6 +128,13 @@ def service_environment(ports: Ports, secrets: Secrets) -> dict[str, str]:
         "KVAR_PUBLIC_URL": ports.url(ports.service("reporting")),
         "KVAR_SMTP_URL": f"smtp://{HOST}:{ports.smtp}",
     }
+
+
+def write_environment(file: Path, ports: Ports, secrets: Secrets) -> None:
+    """Puts the services' settings where a shell can take them up, readable by the owner only: `. FILE`."""
+    settings = {name: value for name, value in service_environment(ports, secrets).items() if name.startswith("KVAR_")}
+    file.touch(mode=0o600)
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()))
 
 
 def not_proxied(environment: Mapping[str, str]) -> str:

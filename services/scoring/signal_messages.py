@@ -1,0 +1,136 @@
+"""What is said of groups: messages when a signal changes, and reasons for the students. Pure.
+
+The numbers of a signal are those with which it was last announced, in the message and in the students' reasons alike. With the
+numbers of today instead, each register of one student would make a new score for each of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+
+from services.scoring.messages import SOURCE
+from services.scoring.records import OutboxEntry
+from services.scoring.signals import Judged
+from shared.events import GroupIndicator, GroupSignalChanged, GroupSignalChangedEvent, Reason
+from shared.messaging.topology import GROUP_SIGNAL_KEY
+
+
+class Announced(NamedTuple):
+    """A signal as it was announced. Days are day numbers."""
+
+    numbers: Mapping[str, float | int]
+    students: int
+    first_day: int
+    last_day: int
+
+
+@dataclass(slots=True)
+class Said:
+    """What has been said of a group or unit: `n` messages so far, and the signals that are `worse` now."""
+
+    n: int = 0
+    worse: dict[GroupIndicator, Announced] = field(default_factory=dict)
+
+
+class Unit(NamedTuple):
+    """A school unit of an authority; code None for students without any place."""
+
+    authority: str
+    code: str | None
+
+    @property
+    def key(self) -> str:
+        """Unique among all authorities."""
+        return f"{self.authority}|{self.code or ''}"
+
+
+def subject_key(authority: str, subject: str) -> str:
+    """Under which published messages of a group are kept: `2480|group:NA25a`."""
+    return f"{authority}|{subject}"
+
+
+def announce(
+    unit: Unit, said: Mapping[str, Said], judged: Mapping[str, Sequence[Judged]], model_version: str, now: datetime
+) -> tuple[dict[str, Said], list[tuple[str, OutboxEntry]]]:
+    """What has been said after this, and the messages (subject, entry) for every signal that has changed.
+
+    `judged`: by subject; a group that is not there is too small to be judged, or has no students any more.
+    """
+    after: dict[str, Said] = {}
+    entries: list[tuple[str, OutboxEntry]] = []
+    for subject in sorted({*said, *judged}):
+        before = said.get(subject, Said())
+        after[subject] = Said(before.n, dict(before.worse))
+        for indicator, state, announced in _changes(before, judged.get(subject, ())):
+            after[subject].n += 1
+            if state == "worse":
+                after[subject].worse[indicator] = announced
+            else:
+                del after[subject].worse[indicator]
+            data = _data(after[subject].n, indicator, state, announced, unit=unit.code, model_version=model_version)
+            entries.append((subject, _entry(unit, subject, data, now)))
+    return {subject: one for subject, one in after.items() if one.n}, entries
+
+
+def _changes(before: Said, judged: Iterable[Judged]) -> Iterator[tuple[GroupIndicator, str, Announced]]:
+    found = {each.indicator: each for each in judged}
+    for indicator in GroupIndicator:
+        now, was = found.get(indicator), before.worse.get(indicator)
+        if now is not None and now.is_worse != (was is not None):
+            announced = Announced(now.numbers, now.students, now.first_day, now.last_day)
+            yield indicator, "worse" if now.is_worse else "usual", announced
+        elif now is None and was is not None:
+            # Of fewer than five nothing is told: no numbers, and the count and days that were announced before.
+            yield indicator, "usual", was._replace(numbers={})
+
+
+def _data(
+    n: int, indicator: GroupIndicator, state: str, announced: Announced, *, unit: str | None, model_version: str
+) -> GroupSignalChanged:
+    return GroupSignalChanged.model_validate(
+        {
+            "n": n,
+            "indicator": indicator,
+            "state": state,
+            "numbers": dict(announced.numbers),
+            "students": announced.students,
+            "school_unit": unit,
+            "first_day": date.fromordinal(announced.first_day),
+            "last_day": date.fromordinal(announced.last_day),
+            "model_version": model_version,
+        }
+    )
+
+
+def _entry(unit: Unit, subject: str, data: GroupSignalChanged, now: datetime) -> OutboxEntry:
+    """Source and id together are unique: a code may occur at two units. The entry's own id is unique by itself."""
+    event = GroupSignalChangedEvent(
+        id=f"{subject}:{data.n}",
+        source=f"{SOURCE}/{unit.authority}/{unit.code}",
+        subject=subject,
+        time=now,
+        authority=unit.authority,
+        dataschema="urn:kvar:group.signal_changed.v1",
+        data=data,
+    )
+    return OutboxEntry(f"{unit.key}|{event.id}", now, GROUP_SIGNAL_KEY, event.encode().decode())
+
+
+def group_reasons(groups: Iterable[str], said: Mapping[str, Said]) -> tuple[Reason, ...]:
+    """Of all signals of a student's groups, without points."""
+    return tuple(
+        Reason(
+            indicator=f"group_{indicator.value}",
+            points=0,
+            numbers=dict(announced.numbers),
+            first_day=date.fromordinal(announced.first_day),
+            last_day=date.fromordinal(announced.last_day),
+            group=code,
+        )
+        for code in sorted(groups)
+        if (of_group := said.get(f"group:{code}")) is not None
+        for indicator, announced in sorted(of_group.worse.items())
+    )

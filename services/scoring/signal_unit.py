@@ -1,0 +1,61 @@
+"""A whole school unit with all its groups, judged at once: nothing outside the unit has a say. Pure.
+
+A group is the students of one unit with an active place and the group's code. Students of another unit in a joint group are a
+group of their own there: codes of two units may be alike by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.scoring.climate import UnitClimate, Version, reports
+from services.scoring.group_sums import Member, Party
+from services.scoring.records import Noted
+from services.scoring.rules import Rules
+from services.scoring.signal_messages import Said, group_reasons
+from services.scoring.signals import MEMBERS_AT_A_TIME, Judged, judge, stale_since
+
+
+@dataclass(slots=True)
+class UnitJudged:
+    """What is said of a unit's groups by subject, and the school days (day numbers) of its groups that are large enough."""
+
+    by_subject: dict[str, list[Judged]] = field(default_factory=dict)
+    days_of_groups: dict[str, list[int]] = field(default_factory=dict)
+
+
+def group_subjects(unit: str, members: Iterable[Member]) -> list[str]:
+    """The unit and all its groups, as events name them."""
+    return [f"unit:{unit}", *(f"group:{code}" for code in sorted({code for one in members for code in one.groups}))]
+
+
+def judge_unit(
+    unit: str, members: Sequence[Member], climate: Mapping[str, Sequence[Version]], rules: Rules
+) -> Generator[None, None, UnitJudged]:
+    """Judges a unit and its groups. Yields every few milliseconds, where others may go on."""
+    whole, groups = Party(), dict[str, Party]()
+    for number, member in enumerate(members):
+        if number % MEMBERS_AT_A_TIME == MEMBERS_AT_A_TIME - 1:
+            yield
+        whole.add(member)
+        for code in member.groups:
+            groups.setdefault(code, Party()).add(member)
+    known = UnitClimate(unit, {subject: reports(versions) for subject, versions in climate.items()})
+    rule, found = rules.group_signals, UnitJudged()
+    for code, group in sorted(groups.items()):
+        yield
+        if len(group.members) < rule.min_students:
+            continue
+        found.days_of_groups[code] = group.school_days(rule.min_students)
+        found.by_subject[f"group:{code}"] = yield from judge(f"group:{code}", group, whole, known, rule)
+    found.by_subject[f"unit:{unit}"] = yield from judge(f"unit:{unit}", whole, None, known, rule)
+    return found
+
+
+def noted(member: Member | None, judged: UnitJudged, said: Mapping[str, Said], rules: Rules) -> Noted:
+    """What a student's groups say of the student; of one without an active place, nothing."""
+    if member is None:
+        return Noted()
+    since = stale_since(member, judged.days_of_groups, rules.stale.school_days)
+    return Noted(group_reasons(member.groups, said), since)

@@ -1,0 +1,198 @@
+"""Signals of groups and stale students, round after round beside the events: what only many students together can tell.
+
+A school unit is computed as a whole, from the students' documents, when any of them bears news, at most every so often:
+
+1. hold the unit (two replicas that did it at once would do the same work twice, no harm);
+2. read its students, note its groups, read the climate reports (pure: `signal_unit`);
+3. write what is said now together with the messages that say it, by compare-and-set; publish; clear;
+4. note in each student's record what the groups say, where it says something else;
+5. clear the students' `look` where nothing has come since they were read; let go of the unit.
+
+A crash anywhere leaves the unit due: `look`, or what was asked, is only answered at the end. The outbox is swept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Generator, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from services.scoring.records import Noted, OutboxEntry
+from services.scoring.rescoring import Clock, Rescoring
+from services.scoring.rule_store import RuleBook
+from services.scoring.rules import Rules
+from services.scoring.signal_documents import Seen, UnitRecord
+from services.scoring.signal_messages import Unit, announce, subject_key
+from services.scoring.signal_store import LONG_AGO, Head, SignalStore
+from services.scoring.signal_unit import UnitJudged, group_subjects, judge_unit, noted
+from services.scoring.store import ScoringStore
+from shared import metrics
+from shared.events import GroupIndicator
+from shared.messaging.broker import Publish
+
+HELD_FOR = timedelta(minutes=5)
+"""Longer than a unit takes; so long the unit waits when the process that holds it dies."""
+STRANDED_AFTER = timedelta(minutes=1)
+NOTED_AT_A_TIME = 50
+LOOKED_AT_A_TIME = 200
+
+ResultT = TypeVar("ResultT")
+
+logger = logging.getLogger(__name__)
+
+
+class Signalling:
+    """Computes units that are due. Any number of replicas may run side by side.
+
+    `every`: how often a unit is computed again at most. `holder`: names this process among all.
+    """
+
+    def __init__(
+        self,
+        store: SignalStore,
+        scoring: ScoringStore,
+        rescoring: Rescoring,
+        book: RuleBook,
+        *,
+        publish: Publish,
+        clock: Clock,
+        every: timedelta,
+        holder: str,
+    ) -> None:
+        self._store = store
+        self._scoring = scoring
+        self._rescoring = rescoring
+        self._book = book
+        self._publish = publish
+        self._clock = clock
+        self._every = every
+        self._holder = holder
+        self._looked_for: dict[Unit, datetime] = {}
+        self._looked_for_at = LONG_AGO
+
+    async def round(self) -> int:
+        """Computes every unit that is due, longest waiting first; returns how many."""
+        await self._sweep()
+        heads = {head.unit: head for head in await self._store.heads()}
+        await self._look_for_news()
+        asked = {unit for unit, head in heads.items() if head.is_asked}
+        waiting = {unit: self._waiting_since(unit, heads.get(unit)) for unit in {*asked, *self._looked_for}}
+        self._gauge(heads.values(), waiting.values())
+        computed = 0
+        for unit in sorted(waiting, key=lambda unit: (waiting[unit], unit.key)):
+            head = heads.get(unit)
+            if head is None or head.computed_at + self._every <= self._clock():
+                computed += await self._compute(unit)
+        return computed
+
+    async def _look_for_news(self) -> None:
+        """A look over all students' marks, which is not free: a few times in the time that a unit waits anyway."""
+        now = self._clock()
+        if now - self._looked_for_at < self._every / 4:
+            return
+        found = await self._store.to_look_at()
+        self._looked_for = {unit: self._looked_for.get(unit, now) for unit in found}
+        self._looked_for_at = now
+
+    def _waiting_since(self, unit: Unit, head: Head | None) -> datetime:
+        if head is not None and head.computed_at > LONG_AGO:
+            return head.computed_at
+        return self._looked_for.get(unit, self._clock())
+
+    def _gauge(self, heads: Iterable[Head], waiting: Iterable[datetime]) -> None:
+        oldest = min(waiting, default=None)
+        metrics.SIGNALS_AGE.set((self._clock() - oldest).total_seconds() if oldest else 0.0)
+        known = list(heads)
+        for indicator in GroupIndicator:
+            metrics.GROUPS_WORSE.labels(indicator).set(sum(head.worse.get(indicator, 0) for head in known))
+
+    async def _compute(self, unit: Unit) -> bool:
+        now = self._clock()
+        record = await self._store.take(unit, self._holder, now, now + HELD_FOR)
+        if record is None:
+            return False
+        students = [student async for some in self._store.students(unit) for student in some]
+        if not all(student.is_readable for student in students):
+            # While a new version of Kvar is brought in; the students' states are made anew beside this.
+            await self._store.finish(record, now, is_answered=False)
+            return False
+        await self._book.look()
+        model = self._book.model(unit.authority)
+        judged = await self._judge(record, students, model.rules)
+        if judged is None:
+            return False
+        record.said, entries = announce(unit, record.said, judged.by_subject, model.version, now)
+        if not await self._store.write(record, entries, now + HELD_FOR):
+            return False
+        await self._tell(unit, [*record.outbox, *entries])
+        renoted = await self._note(record, students, judged, model.rules)
+        await self._looked(record.unit, students, renoted)
+        await self._store.finish(record, now, is_answered=True)
+        self._looked_for.pop(unit, None)
+        return True
+
+    async def _judge(self, record: UnitRecord, students: Sequence[Seen], rules: Rules) -> UnitJudged | None:
+        """Nothing when another has overtaken."""
+        unit = record.unit
+        if unit.code is None:
+            return UnitJudged()
+        members = sorted(student.member for student in students if student.member is not None)
+        subjects = group_subjects(unit.code, members)
+        groups = tuple(subject.removeprefix("group:") for subject in subjects[1:])
+        # Before the reports are read: one that comes meanwhile finds the unit by its groups, and asks it again.
+        if groups != record.groups and not await self._store.write_groups(record, groups):
+            return None
+        climate = await self._store.reports(unit.authority, subjects)
+        return await _in_pieces(judge_unit(unit.code, members, climate, rules))
+
+    async def _tell(self, unit: Unit, entries: Sequence[tuple[str, OutboxEntry]]) -> None:
+        for _, entry in entries:
+            await self._publish(entry.body.encode(), routing_key=entry.key, message_id=entry.id)
+        if entries:
+            await self._scoring.keep_said([(subject_key(unit.authority, subject), entry) for subject, entry in entries])
+            await self._store.clear_outbox({unit: [entry.id for _, entry in entries]})
+
+    async def _note(
+        self, record: UnitRecord, students: Sequence[Seen], judged: UnitJudged, rules: Rules
+    ) -> frozenset[str]:
+        """Returns the students that are told something new."""
+        wanted: dict[str, Noted] = {}
+        for student in students:
+            told = noted(student.member, judged, record.said, rules)
+            if not student.bears(told):
+                wanted[student.id] = told
+        for some in _portions(list(wanted), NOTED_AT_A_TIME):
+            await self._rescoring.note(record.unit.authority, {student: wanted[student] for student in some})
+            await asyncio.sleep(0)
+        return frozenset(wanted)
+
+    async def _looked(self, unit: Unit, students: Sequence[Seen], renoted: frozenset[str]) -> None:
+        looked = [student for student in students if student.is_looked_for]
+        for code in sorted({student.counted_by for student in looked} - {None, unit.code}, key=str):
+            await self._store.ask(Unit(unit.authority, code))  # which these students have left
+        # The note itself was one write; with any other beside it the student must be looked at again.
+        revs = {student.id: student.rev + (student.id in renoted) for student in looked}
+        for some in _portions(list(revs), LOOKED_AT_A_TIME):
+            await self._store.looked({student: revs[student] for student in some}, unit)
+
+    async def _sweep(self) -> None:
+        for unit, entries in await self._store.stranded(self._clock(), STRANDED_AFTER):
+            logger.warning("published signals that were stranded in an outbox", extra={"unit": unit.key})
+            await self._tell(unit, entries)
+
+
+async def _in_pieces(work: Generator[None, None, ResultT]) -> ResultT:
+    """Does it all, and lets others go on between."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: ResultT = done.value
+            return result
+        await asyncio.sleep(0)
+
+
+def _portions(items: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
