@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SERVICES = ("ingest", "scoring", "notify", "reporting")
 VIEWER = "kvar"
+ENVIRONMENT_FILE = "kvar.env"
+"""In a run's folder: its settings, for a shell in which `kvar` is to reach the run."""
 DEFAULT_BASE_PORT = 8080
 
 

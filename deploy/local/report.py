@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from deploy.local.layout import SERVICES, VIEWER
+from deploy.local.layout import ENVIRONMENT_FILE, SERVICES, VIEWER
 from shared.events import Level
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def addresses(ports: Ports, secrets: Secrets, folder: Path) -> Table:
     table.add_row("APIs", f"{service['ingest']}/openapi.json  {service['reporting']}/openapi.json")
     table.add_row("Metrics", "  ".join(f"{url}/metrics" for url in service.values()))
     table.add_row("RabbitMQ", f"{ports.url(ports.broker.management)}/  user guest, password guest")
+    table.add_row("Commands", f". {folder}/{ENVIRONMENT_FILE}; .venv/bin/kvar explain p_…  (as the views show it)")
     table.add_row("Logs", f"{folder}/log")
     return table
 

@@ -38,7 +38,10 @@ def _absence_streak(numbers: Numbers) -> str:
 def _absence_trend(numbers: Numbers) -> str:
     recent = _share(numbers["recent_absent_minutes"], numbers["recent_scheduled_minutes"])
     earlier = _share(numbers["earlier_absent_minutes"], numbers["earlier_scheduled_minutes"])
-    return f"Frånvaron ökar: {recent} {_last_school_days(10)} mot {earlier} de 20 före"
+    return (
+        f"Frånvaron ökar: {recent} {_last_school_days(numbers['recent_school_days'])} mot {earlier} de "
+        f"{_number(numbers['earlier_school_days'])} före"
+    )
 
 
 def _late_arrivals(numbers: Numbers) -> str:

@@ -21,6 +21,8 @@ TREND = {
     "recent_scheduled_minutes": 3000,
     "earlier_absent_minutes": 395,
     "earlier_scheduled_minutes": 6000,
+    "recent_school_days": 10,
+    "earlier_school_days": 20,
 }
 
 SENTENCES: list[tuple[str, Numbers, str, str]] = [
