@@ -32,6 +32,7 @@ GC_THRESHOLDS = (50_000, 20, 50)
 """Young collections every 700 objects cost a tenth of the throughput of a service that makes thousands a batch."""
 SHUTDOWN_SECONDS = 20
 CLOSE_SECONDS = 2.0
+CHECK_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,12 @@ async def _intake_check(running: Running) -> str | None:
 
 
 async def _database_check(running: Running) -> str | None:
-    await mongo.writable(running.database, running.name)
+    # The driver looks for a server for 10 s: who asks for health has given up by then.
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await mongo.writable(running.database, running.name)
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:g} s"
     return None
 
 

@@ -149,3 +149,19 @@ async def test_without_a_budget_everything_bad_is_parked(small: Small) -> None:
 
         await until(all_parked, "all to be parked")
         assert await says(http, 200, "ready")
+
+
+@pytest.mark.parametrize("broker_first", [True, False], ids=["broker first", "database first"])
+async def test_database_and_broker_are_away_at_once(small: Small, broker_first: bool) -> None:
+    async with small.running(build(small.settings)) as http:
+        for proxy in (small.to_broker, small.to_database) if broker_first else (small.to_database, small.to_broker):
+            await proxy.down()
+        await small.publish(EVENTS)
+        await until(lambda: says(http, 503, "waiting for an outage to end"), "the service to say what it waits for")
+        for proxy in (small.to_broker, small.to_database) if broker_first else (small.to_database, small.to_broker):
+            await proxy.up()
+        await until(small.holds(EVENTS), "all events to be kept")
+        await until(lambda: says(http, 200, "ready"), "the service to be ready again")
+        await until(lambda: takes_again(small), "one consumer")
+        await until(small.drained, "nothing to wait or to be held")
+    assert await small.parked() == 0
