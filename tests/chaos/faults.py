@@ -18,7 +18,9 @@ class Fault(StrEnum):
     """Kinds of faults."""
 
     KILL = "kill -9"
-    """A replica is killed and started again a moment later."""
+    """A replica is killed and started again a moment later; at times its way to the broker is slow just before, so that it
+    dies between writing and publishing.
+    """
     STOP = "stop"
     """A replica is asked to end, as at every release, and started again."""
     PAUSE = "pause"
@@ -50,6 +52,7 @@ WEIGHTS = {
 }
 SERVER_FAULTS = (Fault.BROKER_KILL, Fault.BROKER_RESTART, Fault.DATABASE_KILL, Fault.DATABASE_RESTART)
 EVERYBODY = "all"
+SLOWLY_SECONDS = 0.3
 SCORING_SHARE = 0.4
 """Of the faults of single replicas; the rest is spread over the other services."""
 
@@ -58,7 +61,8 @@ SCORING_SHARE = 0.4
 class Planned:
     """A fault with everything drawn: when (seconds from the start), of whom, how long, on which way.
 
-    `cut`: whether a paused replica loses its connections. `ways`: `broker`, `database` or both.
+    `cut`: whether a paused replica loses its connections, and one that is killed publishes slowly just before.
+    `ways`: `broker`, `database` or both.
     """
 
     at: float
@@ -134,8 +138,13 @@ class Mischief:
         [replica] = self._targets(planned)
         async with replica.process.busy:
             self._look_at(replica.process)
-            self.say(f"{planned.kind}: {replica.name}")
+            slowly = planned.kind is Fault.KILL and planned.cut
+            self.say(f"{planned.kind}: {replica.name}{', while it publishes slowly' if slowly else ''}")
+            if slowly:
+                replica.to_broker.delay_seconds = SLOWLY_SECONDS
+                await asyncio.sleep(2 * SLOWLY_SECONDS)
             await replica.process.restart(kill=planned.kind is Fault.KILL, pause_seconds=planned.seconds / 4)
+            replica.to_broker.delay_seconds = 0.0
 
     async def _pause(self, planned: Planned) -> None:
         [replica] = self._targets(planned)

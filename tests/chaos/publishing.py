@@ -25,6 +25,10 @@ PUBLISHERS = 4
 PATIENCE_SECONDS = 240.0
 ANSWER_SECONDS = 8.0
 AMQP_SECONDS = 10.0
+BURST_SECONDS = 5.0
+"""Registers come in bursts, when lessons end. In the silence between, what is delivered again comes alone: a batch in which
+nothing is new, which is where a mistake about repetitions shows.
+"""
 SHARDS = 8
 TOPOLOGY_WAIT_SECONDS = 0.2
 
@@ -56,7 +60,8 @@ class Publishing:
         async def stream(chance: random.Random) -> None:
             while waiting:
                 number, parcel = waiting.pop()
-                due = began + seconds * number / len(self.traffic.parcels)
+                share = number / len(self.traffic.parcels)
+                due = began + seconds * share // BURST_SECONDS * BURST_SECONDS
                 await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
                 await self._deliver(parcel, chance)
                 progressed()

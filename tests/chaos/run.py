@@ -30,7 +30,7 @@ from tests.chaos.world import World, build_world, forget_data, running
 RUNS = Path(__file__).parents[2] / "var" / "chaos" / "running"
 KEPT = RUNS.parent
 EVENTS_A_SECOND = 60
-EVENTS_A_STUDENT = 150
+EVENTS_A_STUDENT = 64
 """What `traffic` makes in these days, corrections included."""
 DAYS = 60
 STUCK_SECONDS = {True: 150.0, False: 45.0}
@@ -55,7 +55,7 @@ class Options:
     def size(self) -> tuple[int, int]:
         """Students and school days, so that the traffic lasts about as long as the faults."""
         total = EVENTS_A_SECOND * 60 * self.minutes
-        return self.students or max(8, round(total / EVENTS_A_STUDENT)), DAYS
+        return self.students or max(12, round(total / EVENTS_A_STUDENT)), DAYS
 
     @property
     def replicas_by_service(self) -> dict[str, int]:

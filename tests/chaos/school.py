@@ -15,7 +15,7 @@ from deploy.demo.school_calendar import local_time
 LESSONS_A_DAY = 4
 CONDITIONS = {"well": 0.02, "slipping": 0.3, "away": 0.75}
 """Share of lessons missed. A student goes from one to the other, so that levels rise and fall."""
-SHORT_STAY = (8, 20)
+SHORT_STAY = (2, 6)
 """School days."""
 COURSES = ("MATMAT01a", "SVESVE01", "ENGENG05", "HISHIS01a1", "SAMSAM01b", "IDRIDR01")
 HEAVY_CREDITS = 400
@@ -40,12 +40,12 @@ class Student:
 
 
 def make_student(chance: random.Random, number: int, days: int) -> Student:
-    """Every fourth is there all the time, which makes long histories; of the others nothing more is heard after some weeks:
+    """Every eighth is there all the time, which makes long histories; of the others nothing more is heard after some days:
     a message about them that is stranded then is not pushed out by the next event.
     """
     unit = f"gy-{'asp' if number % 2 else 'bok'}"
     first, last = 0, days - 1
-    if number % 4:
+    if number % 8:
         first = chance.randrange(max(1, days - SHORT_STAY[1]))
         last = min(days - 1, first + chance.randint(*SHORT_STAY))
     references = f"id:{number:04d}", f"ss12000:{uuid.UUID(int=number + 1)}"
