@@ -166,7 +166,7 @@ class GroupSignals(_Part):
     fall_days: int = Field(default=10, ge=1, le=20)
 
     def stability(self, threshold: float) -> Stability:
-        """As the fold takes it, for one indicator."""
+        """As the fold takes it, for one indicator; `threshold` in the unit of the strengths."""
         return Stability(
             thresholds=(threshold,),
             rise_days=self.rise_days,

@@ -31,8 +31,8 @@ FOLDED_DAYS = 25
 """School days of the group. These are no settings: what students keep at hand, and the sentences about groups, rest on them."""
 MEMBERS_AT_A_TIME = 50
 """Students looked at between two points where others may go on."""
-EXACT_DECIMALS = 6
-"""To which strengths are rounded, so that no noise of floating point decides at a threshold."""
+PARTS = 1_000_000
+"""Strengths and thresholds are whole millionths, so that no noise of floating point decides."""
 
 FRESH = Standing(above=(0,), below=(0,))
 
@@ -171,16 +171,20 @@ def _climate(ground: Ground, position: int) -> Compared:
     return Compared(recent.mean, found.earlier_mean, found.unit_mean, found.first_day, last_day, recent.answers)
 
 
-def _strength(indicator: GroupIndicator, compared: Compared, *, is_unit: bool) -> float:
+def _parts(number: float) -> int:
+    return round(number * PARTS)
+
+
+def _strength(indicator: GroupIndicator, compared: Compared, *, is_unit: bool) -> int:
     recent, earlier, unit = compared.recent, compared.earlier, compared.unit
     if recent is None or earlier is None or (unit is None and not is_unit):
         return 0
     others = [earlier] if unit is None or is_unit else [earlier, unit]
     sign = -1 if indicator is GroupIndicator.CLIMATE else 1
-    return max(0.0, round(min(sign * (recent - other) for other in others), EXACT_DECIMALS))
+    return max(0, _parts(min(sign * (recent - other) for other in others)))
 
 
-def _only_together(ground: Ground, strengths: Mapping[GroupIndicator, list[float]]) -> Generator[None, None, None]:
+def _only_together(ground: Ground, strengths: Mapping[GroupIndicator, list[int]]) -> Generator[None, None, None]:
     """Takes the strength from days on which too few of the students have worsened themselves."""
     asked: dict[GroupIndicator, list[int]] = {
         indicator: [at for at, strength in enumerate(of_days) if strength]
@@ -210,19 +214,20 @@ def _worsened(
     running = Running(ground.days, member.registers)
     first = ground.folded.start
     for indicator, places in asked.items():
-        least = getattr(ground.rule, indicator) * ground.rule.student_part
+        least = _parts(getattr(ground.rule, indicator) * ground.rule.student_part)
         if indicator is GroupIndicator.WARNINGS:
-            found = [at for at in places if _warnings_risen(ground, member, first + at) >= least]
+            found = [at for at in places if _parts(_warnings_risen(ground, member, first + at)) >= least]
         else:
             value = BY_REGISTERS[indicator].of
-            found = [at for at in places if _risen(running, value, first + at, least)]
+            found = [at for at in places if _risen(running, value, first + at) >= least]
         yield indicator, found
 
 
-def _risen(running: Running, value: Callable[[Sums], float | None], position: int, least: float) -> bool:
+def _risen(running: Running, value: Callable[[Sums], float | None], position: int) -> int:
+    """In millionths; 0 where it is unknown."""
     end, middle, start = _window(position)
     recent, earlier = value(running.between(middle, end)), value(running.between(start, middle))
-    return recent is not None and earlier is not None and round(recent - earlier, EXACT_DECIMALS) >= least
+    return _parts(recent - earlier) if recent is not None and earlier is not None else 0
 
 
 def _warnings_risen(ground: Ground, member: Member, position: int) -> int:
@@ -232,8 +237,8 @@ def _warnings_risen(ground: Ground, member: Member, position: int) -> int:
     return open_warnings(member.courses, ground.days[position]) - open_warnings(member.courses, before)
 
 
-def _judged(ground: Ground, indicator: GroupIndicator, newest: Compared, strengths: Iterable[float]) -> Judged:
-    stability = ground.rule.stability(getattr(ground.rule, indicator))
+def _judged(ground: Ground, indicator: GroupIndicator, newest: Compared, strengths: Iterable[int]) -> Judged:
+    stability = ground.rule.stability(_parts(getattr(ground.rule, indicator)))
     standing = FRESH
     for strength in strengths:
         standing = step(standing, strength, stability)
