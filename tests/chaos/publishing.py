@@ -25,10 +25,6 @@ PUBLISHERS = 4
 PATIENCE_SECONDS = 240.0
 ANSWER_SECONDS = 8.0
 AMQP_SECONDS = 10.0
-BURST_SECONDS = 5.0
-"""Registers come in bursts, when lessons end. In the silence between, what is delivered again comes alone: a batch in which
-nothing is new, which is where a mistake about repetitions shows.
-"""
 SHARDS = 8
 TOPOLOGY_WAIT_SECONDS = 0.2
 
@@ -55,13 +51,12 @@ class Publishing:
         chance = random.Random(f"publishing {self.seed}")
         await self._deliver(Parcel(self.traffic.first, over_amqp=False), chance)
         began = asyncio.get_running_loop().time()
-        waiting = list(enumerate(self.traffic.parcels))[::-1]
+        waiting = self.traffic.parcels[::-1]
 
         async def stream(chance: random.Random) -> None:
             while waiting:
-                number, parcel = waiting.pop()
-                share = number / len(self.traffic.parcels)
-                due = began + seconds * share // BURST_SECONDS * BURST_SECONDS
+                parcel = waiting.pop()
+                due = began + seconds * parcel.at
                 await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
                 await self._deliver(parcel, chance)
                 progressed()

@@ -40,9 +40,7 @@ class Student:
 
 
 def make_student(chance: random.Random, number: int, days: int) -> Student:
-    """Every eighth is there all the time, which makes long histories; of the others nothing more is heard after some days:
-    a message about them that is stranded then is not pushed out by the next event.
-    """
+    """Every eighth is there all the time, which makes long histories, the others for some days."""
     unit = f"gy-{'asp' if number % 2 else 'bok'}"
     first, last = 0, days - 1
     if number % 8:
@@ -60,6 +58,8 @@ class School:
     days: list[date]
     later: dict[int, list[Event]] = field(default_factory=dict)
     """By number of day: what comes then of an earlier one."""
+    last_words: list[Event] = field(default_factory=list)
+    """The last that is heard of each student, which changes the level."""
     clock: int = 0
     """Milliseconds of the source: each version's own, so that ties come only where they are meant."""
 
@@ -92,8 +92,8 @@ class School:
         for student in self.students:
             if student.first <= number <= student.last:
                 yield from self._day_of(student, number, day)
-            if number == student.last:  # the last that is heard changes the level
-                self.later.setdefault(number + 1, []).append(self._heavy_mark(student, day, "recorded"))
+            if number == student.last:
+                self.last_words.append(self._heavy_mark(student, day, "recorded"))
 
     def _day_of(self, student: Student, number: int, day: date) -> Iterator[Event]:
         if self.chance.random() < 0.1:

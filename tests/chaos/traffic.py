@@ -21,6 +21,9 @@ MOST_IN_BATCH = 60
 BAD_SHARE = 0.002
 POISON_SHARE = 0.001
 AMQP_SHARE = 0.3
+BURSTS = 12
+LAST_SHARE = 0.4
+"""Of the time."""
 POISONS = ("not JSON", "not stamped", "unknown type")
 
 
@@ -35,10 +38,11 @@ class Poison:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What is published together, through one door of ingest."""
+    """What is published together, through one door of ingest. `at`: when, as a share of the run's time."""
 
     events: list[Event]
     over_amqp: bool
+    at: float = 0.0
     poison: tuple[Poison, ...] = ()
 
 
@@ -71,11 +75,11 @@ def make_traffic(seed: int, students: int, days: int, today: date) -> Traffic:
     stream = list(school.term())
     bad = _bad(traffic.source, chance, school, int(len(stream) * BAD_SHARE) + 2)
     traffic.bad_ids = {event["id"] for event in bad}
-    unique = {event["id"]: event for event in [*traffic.first, *stream]}
+    unique = {event["id"]: event for event in [*traffic.first, *stream, *school.last_words]}
     traffic.good = list(unique.values())
     for event in bad:
         stream.insert(chance.randrange(len(stream)), event)
-    traffic.parcels = list(_parcels(chance, stream))
+    traffic.parcels = [*_bursts(chance, stream), *_last_words(chance, school.last_words)]
     return traffic
 
 
@@ -91,18 +95,29 @@ def _bad(source: Source, chance: random.Random, school: School, count: int) -> l
     ]
 
 
-def _parcels(chance: random.Random, stream: list[Event]) -> Iterator[Parcel]:
+def _bursts(chance: random.Random, stream: list[Event]) -> Iterator[Parcel]:
+    """Registers come in bursts, when lessons end."""
     start = poisons = 0
     while start < len(stream):
         size = chance.randint(1, MOST_IN_BATCH)
         events = stream[start : start + size]
-        start += size
         poison = []
         if poisons < len(POISONS) or chance.random() < POISON_SHARE * size:
             kind = POISONS[poisons % len(POISONS)]
             poison.append(Poison(f"poison-{poisons}", kind, chance.randrange(1000)))
             poisons += 1
-        yield Parcel(events, chance.random() < AMQP_SHARE, tuple(poison))
+        burst = int(BURSTS * start / len(stream)) / BURSTS
+        yield Parcel(events, chance.random() < AMQP_SHARE, burst * (1 - LAST_SHARE), tuple(poison))
+        start += size
+
+
+def _last_words(chance: random.Random, events: list[Event]) -> Iterator[Parcel]:
+    """One by one in the silence at the end. What is delivered again then comes alone, a batch in which nothing is new; and no
+    later event of the student pushes out what was stranded. That is where a mistake about repetitions shows.
+    """
+    for number, event in enumerate(events):
+        at = 1 - LAST_SHARE + LAST_SHARE * number / len(events)
+        yield Parcel([event], chance.random() < AMQP_SHARE, at)
 
 
 def school_today() -> date:
