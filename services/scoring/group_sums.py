@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from operator import add
 from typing import NamedTuple
 
 from services.scoring.courses import Timeline
@@ -64,11 +65,9 @@ class Party:
         self.members.append(member)
         self._warnings.clear()
         by_day = self.by_day
-        for day, (scheduled, absent, unexcused, late, registers) in member.registers.items():
-            known = by_day.get(day, NOTHING)
-            by_day[day] = Sums(
-                known[0] + scheduled, known[1] + absent, known[2] + unexcused, known[3] + late, known[4] + registers
-            )
+        for day, sums in member.registers.items():
+            known = by_day.get(day)
+            by_day[day] = sums if known is None else Sums._make(map(add, known, sums))
 
     def school_days(self, least: int) -> list[int]:
         """Days on which at least half of the students, and at least so many, had a register; in order."""
@@ -106,4 +105,4 @@ class Running:
 
     def between(self, start: int, end: int) -> Sums:
         """The sums of the days from position `start` up to before `end`."""
-        return Sums(*[column[end] - column[start] for column in self._columns])
+        return Sums._make([column[end] - column[start] for column in self._columns])

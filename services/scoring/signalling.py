@@ -159,7 +159,9 @@ class Signalling:
     ) -> frozenset[str]:
         """Returns the students that are told something new."""
         wanted: dict[str, Noted] = {}
-        for student in students:
+        for number, student in enumerate(students):
+            if number % NOTED_AT_A_TIME == 0:
+                await asyncio.sleep(0)
             told = noted(student.member, judged, record.said, rules)
             if not student.bears(told):
                 wanted[student.id] = told
