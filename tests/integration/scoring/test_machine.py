@@ -183,7 +183,7 @@ def test_a_mistake_in_the_algorithm_is_found(world: World, mistake: Build, start
 
 @pytest.mark.parametrize("build", [correct, with_store(FactsFirst)], ids=["record first", "facts first"])
 def test_facts_read_before_the_record_lose_what_another_replica_writes_meanwhile(world: World, build: Build) -> None:
-    """The order of steps that shows it, on a day that is no longer at hand: reading stands still while another does a whole batch."""
+    """The order of steps that shows it, on a day no longer at hand: reading stands still while another does a whole batch."""
     machine = ScoringMachine(world, build)
     machine.begin(history=7, absent_every=0, order=0)
     own, other = (attendance(STUDENTS[0], machine.days[0], lesson=n, minutes=500, unexcused=130) for n in "23")
