@@ -36,7 +36,7 @@ SWEEP_LIMIT = 500
 REFRESH_LIMIT = 50
 REFRESH_EVERY_SECONDS = 2.0
 SIGNAL_EVERY_SECONDS = 10.0
-SIGNAL_SHARE = 0.25
+SIGNAL_SHARE = 0.5
 """Of the time: what groups say may be an hour late, the events of today not."""
 REFRESH_SHARE = 0.5
 """Of the time: when new rules come, the events of today go on beside them."""

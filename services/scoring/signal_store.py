@@ -92,12 +92,18 @@ class SignalStore:
         ).duplicates:
             pass  # somebody else has just made the document; now it is there
 
-    async def take(self, unit: Unit, holder: str, now: datetime, until: datetime) -> UnitRecord | None:
-        """Holds a unit for a while; nothing when another does. Two that hold it do the same work twice, no more."""
+    async def take(
+        self, unit: Unit, holder: str, now: datetime, *, until: datetime, idle_since: datetime
+    ) -> UnitRecord | None:
+        """Holds a unit for a while; nothing when another does, or when it was computed after `idle_since`.
+
+        Two that hold it do the same work twice, no more.
+        """
         with mongo.outages():
             document = await self._units.find_one({"_id": unit.key})
         known: Mapping[str, Any] = document or {"rev": 0}
-        if known.get("held_until", LONG_AGO) > now and known["holder"] != holder:
+        is_held = known.get("held_until", LONG_AGO) > now and known["holder"] != holder
+        if is_held or known.get("computed_at", LONG_AGO) > idle_since:
             return None
         record = signal_documents.unit_record(unit, known)
         fields = {"authority": unit.authority, "school_unit": unit.code, "holder": holder, "held_until": until}

@@ -32,8 +32,10 @@ from shared import metrics
 from shared.events import GroupIndicator
 from shared.messaging.broker import Publish
 
-HELD_FOR = timedelta(minutes=5)
-"""Longer than a unit takes; so long the unit waits when the process that holds it dies."""
+HELD_FOR = timedelta(minutes=2)
+"""Longer than reading and judging a unit takes, or telling its students; so long it waits when the process that holds it dies."""
+ROUND_FOR = timedelta(seconds=20)
+"""After that a round begins no other unit, so that outboxes are swept and the pauses between rounds stay short."""
 STRANDED_AFTER = timedelta(minutes=1)
 NOTED_AT_A_TIME = 50
 LOOKED_AT_A_TIME = 200
@@ -73,7 +75,8 @@ class Signalling:
         self._looked_for_at = LONG_AGO
 
     async def round(self) -> int:
-        """Computes every unit that is due, longest waiting first; returns how many."""
+        """Computes units that are due, longest waiting first, until it has taken long enough; returns how many."""
+        started = self._clock()
         await self._sweep()
         heads = {head.unit: head for head in await self._store.heads()}
         await self._look_for_news()
@@ -83,6 +86,8 @@ class Signalling:
         computed = 0
         for unit in sorted(waiting, key=lambda unit: (waiting[unit], unit.key)):
             head = heads.get(unit)
+            if self._clock() - started > ROUND_FOR:
+                break
             if head is None or head.computed_at + self._every <= self._clock():
                 computed += await self._compute(unit)
         return computed
@@ -110,7 +115,8 @@ class Signalling:
 
     async def _compute(self, unit: Unit) -> bool:
         now = self._clock()
-        record = await self._store.take(unit, self._holder, now, now + HELD_FOR)
+        until, idle_since = now + HELD_FOR, now - self._every
+        record = await self._store.take(unit, self._holder, now, until=until, idle_since=idle_since)
         if record is None:
             return False
         students = [student async for some in self._store.students(unit) for student in some]
@@ -124,7 +130,7 @@ class Signalling:
         if judged is None:
             return False
         record.said, entries = announce(unit, record.said, judged.by_subject, model.version, now)
-        if not await self._store.write(record, entries, now + HELD_FOR):
+        if not await self._store.write(record, entries, self._clock() + HELD_FOR):
             return False
         await self._tell(unit, [*record.outbox, *entries])
         renoted = await self._note(record, students, judged, model.rules)
