@@ -11,8 +11,10 @@ import orjson
 import pytest
 
 from services.scoring.climate_handler import handler as climate_handler
+from services.scoring.records import Basis
 from services.scoring.rescoring import Rescoring, utc_now
 from services.scoring.rule_store import RuleBook, RuleStore
+from services.scoring.rules import GroupSignals, Rules
 from services.scoring.signal_messages import Unit
 from services.scoring.signal_store import SignalStore
 from services.scoring.signalling import HELD_FOR, STRANDED_AFTER, Signalling
@@ -414,6 +416,28 @@ async def test_climate_comes_in_is_corrected_and_retracted(stage: Stage) -> None
     assert await scene.database["scoring_climate"].count_documents({}) == 7, "of eight messages"
 
 
+async def test_a_report_whose_signal_died_unnoted_is_asked_for_until_it_is_noted(stage: Stage) -> None:
+    """No student bears a mark then: the unit's own counter alone has it computed again."""
+    scene = await prepared(stage)
+    await scene.take_in(enrolments((("NA25a", CLASS[:6]), ("TE25b", OTHERS[:6]))))
+    await scene.take_in(registers([*CLASS[:6], *OTHERS[:6]], DAYS[:8]))
+    await scene.computed()
+    weeks = [f"{day.year}-W{day.isocalendar().week:02d}" for day in (DAYS[0], DAYS[5])]
+    take_in = climate_handler(scene.store)
+    for subject, week, mean in (("group:NA25a", 0, 4.0), ("group:NA25a", 1, 3.0), ("group:TE25b", 1, 4.0)):
+        await take_in(climate(subject, weeks[week], mean))
+    _die_at(scene.rescoring, "note", is_done=False)
+    scene.late += 2 * EVERY
+    with pytest.raises(CrashError):
+        await scene.signalling.round()
+    assert await scene.store.to_look_at() == set()
+    alive = Scene(stage, "b", scene.publisher)
+    alive.late = scene.late + HELD_FOR
+    await alive.computed()
+    assert alive.signals() == [("group:NA25a", "group:NA25a:1", "climate", "worse")]
+    assert alive.noted() == set(CLASS[:6])
+
+
 async def test_a_climate_report_that_ingest_has_not_stamped_is_parked(stage: Stage) -> None:
     unstamped = climate("group:NA25a", "2026-W40", 3.0).model_copy(update={"recordedtime": None})
     no_week = climate("group:NA25a", "2025-W53", 3.0)
@@ -480,6 +504,53 @@ async def test_a_unit_is_computed_no_oftener_than_set(stage: Stage) -> None:
     assert await scene.store.to_look_at() == {Unit(AUTHORITY, UNIT)}
     scene.late = EVERY * 2
     assert await scene.signalling.round() == 1
+
+
+async def test_what_another_replica_has_just_computed_is_not_computed_again(stage: Stage) -> None:
+    first = await prepared(stage)
+    second = Scene(stage, "b")
+    await first.take_in(enrolments())
+    heads = second.store.heads
+
+    async def meanwhile() -> Any:
+        found = await heads()
+        assert await first.signalling.round() == 1
+        return found
+
+    second.store.heads = meanwhile  # type: ignore[method-assign]
+    await first.store.ask(Unit(AUTHORITY, UNIT))
+    assert await second.signalling.round() == 0
+
+
+async def test_new_rules_of_an_authority_change_what_is_a_signal(stage: Stage) -> None:
+    scene = await prepared(stage)
+    await few_worse(scene)
+    await scene.computed()
+    rules = Rules(group_signals=GroupSignals(absence=50))
+    await RuleStore(scene.database).add(AUTHORITY, rules, scene.now())
+    while await scene.rescoring.refresh(100):
+        pass
+    await scene.computed()
+    assert scene.signals() == [WORSE, USUAL]
+    assert scene.noted() == set()
+
+
+async def test_a_unit_with_a_state_of_another_version_waits_until_it_is_made_anew(stage: Stage) -> None:
+    scene = await prepared(stage)
+    await few_worse(scene)
+    students = scene.database["scoring_students"]
+    document = await students.find_one({"_id": CLASS[0]})
+    assert document is not None
+    known = orjson.loads(document["state"])
+    known["basis"][1] -= 1
+    older = {"state": orjson.dumps(known).decode(), "basis": Basis(*known["basis"]).text()}
+    await students.update_one({"_id": CLASS[0]}, {"$set": older})
+    assert await scene.signalling.round() == 0
+    assert scene.signals() == []
+    assert await scene.rescoring.refresh(100) == 1
+    await scene.computed()
+    assert scene.signals() == [WORSE]
+    assert scene.noted() == set(CLASS[:6])
 
 
 async def test_students_without_a_place_are_looked_at_once(stage: Stage) -> None:
