@@ -162,17 +162,17 @@ class Rescoring:
             Change(news, _received(work, self._clock()), record.rev > 0 and record.basis.rules != before.rules),
         )
         if work.kept:
-            # Only with all facts at hand is it sure that something here is new, and no repetition after a crash.
-            return self._by_facts(assessed, changed, is_sure=needs == NOTHING)
+            # Sure is only that nothing here is a repetition after a crash: with all facts at hand, and each of them news.
+            return self._by_facts(assessed, changed, is_all_news=needs == NOTHING and len(news) == len(facts))
         return self._by_itself(assessed, changed or is_noted, is_news_to_groups=changed)
 
-    def _by_facts(self, assessed: Assessed, changed: bool, *, is_sure: bool) -> Rescored:
+    def _by_facts(self, assessed: Assessed, changed: bool, *, is_all_news: bool) -> Rescored:
         """Redelivered until it is done, so that the score may be published without a trace in the database."""
         record, now = assessed.record, self._clock()
         entries = announce(assessed, now) if changed else []
         said, record.said = record.said, digest(assessed)
         score = None
-        if not (changed and is_sure and said == record.said):
+        if not (is_all_news and said == record.said):
             revision = record.rev + 1 if changed else record.rev
             score = scored(assessed, revision=revision, now=now)
         return Rescored(record, changed, changed, entries, score)

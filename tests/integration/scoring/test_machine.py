@@ -206,7 +206,6 @@ def test_facts_read_before_the_record_lose_what_another_replica_writes_meanwhile
         machine.teardown()
 
 
-@pytest.mark.xfail(reason="a repetition beside news is taken for news, so that its score stays unsaid")
 async def test_a_score_that_died_unsaid_is_said_when_its_event_comes_again_beside_news(mongo_url: str) -> None:
     database = mongo.connect(mongo_url, "machine_beside", service="test")
     store, dying, alive = ScoringStore(database), Publisher(0), Publisher()
