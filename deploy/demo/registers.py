@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from deploy.demo.chance import Chance
+from deploy.demo.class_trouble import ClassTrouble, part_in_trouble
 from deploy.demo.presence import PRESENT, Lesson, Presence, spend_day, timetable
 from deploy.demo.school_calendar import local_time
 
@@ -63,6 +64,7 @@ class AttendanceRegister:
     days: list[date]
     lives: list[Life]
     stays: list[Stay]
+    trouble: ClassTrouble | None
     forgetful: str
     forgets: range
     missed: dict[tuple[int, str], list[int]] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class AttendanceRegister:
         self._units = {code: school_class.unit for code, school_class in classes.items()}
         self._fates = {code: Chance(self.seed, "fates", code) for code in classes}
         self._chances = [Chance(self.seed, "days", number) for number in range(len(self.lives))]
+        self._troubles = [Chance(self.seed, "class trouble", number) for number in range(len(self.lives))]
+        self._parts = [part_in_trouble(self.seed, number) for number in range(len(self.lives))]
         self._later: dict[int, list[Event]] = {}
 
     def on(self, day: int) -> list[Event]:
@@ -103,6 +107,9 @@ class AttendanceRegister:
         number = stay.student.number
         chance = self._chances[number]
         spent = spend_day(self.lives[number], day, lessons, chance)
+        if self.trouble and self.trouble.group == stay.school_class.code:
+            strain = self._parts[number] * self.trouble.strain(day)
+            spent = self.trouble.spend_day(spent, lessons, strain, self._troubles[number])
         for lesson, fate, presence in zip(lessons, fates, spent, strict=True):
             tally = self.missed.setdefault((number, lesson.course.code), [0, 0])
             if not fate.cancelled:

@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from deploy.demo.authority import Authority, found_authority, run_name
+from deploy.demo.class_trouble import ClassTrouble, class_trouble
+from deploy.demo.climate import ClimateSurvey
 from deploy.demo.delivery import Delivery, bad_event
 from deploy.demo.enrolments import EnrolmentRegister, Stay, staff_event, stays
 from deploy.demo.events import DayOfEvents, Event, Source
@@ -44,6 +46,8 @@ class StudentTruth:
     left_because: str | None
     protected_from: date | None
     turns_18_on: date
+    class_trouble_from: date | None
+    class_helped_on: date | None
 
     def as_json(self) -> dict[str, Any]:
         """Plain data with ISO dates."""
@@ -60,6 +64,7 @@ class Simulation:
     source: Source
     bad: int = 0
     lives: list[Life] = field(default_factory=list, repr=False)
+    trouble: ClassTrouble | None = None
 
     @property
     def days(self) -> Days:
@@ -83,6 +88,7 @@ class Simulation:
 
     def _truth_of(self, number: int) -> StudentTruth:
         student, life, days = self.authority.students[number], self.lives[number], self.calendar.school_days
+        trouble = self.trouble if self.trouble and self.trouble.group == student.school_class.code else None
         return StudentTruth(
             references=(student.id, student.ss12000, f"civic:{student.national_id}"),
             school_unit=student.school_class.unit,
@@ -94,6 +100,8 @@ class Simulation:
             left_because=life.leaves_because,
             protected_from=_day(days, life.protected_from),
             turns_18_on=student.turns_18_on,
+            class_trouble_from=_day(days, trouble.onset) if trouble else None,
+            class_helped_on=_day(days, trouble.helped) if trouble else None,
         )
 
 
@@ -114,10 +122,13 @@ class Days:
         enrolments = EnrolmentRegister(simulation.source, days, simulation.lives, everywhere)
         attendance = _attendance_register(simulation, days, everywhere)
         gradebook = Gradebook(simulation.seed, simulation.source, days, simulation.lives, everywhere, attendance.missed)
+        survey = ClimateSurvey(
+            simulation.seed, simulation.source, days, simulation.lives, everywhere, simulation.trouble
+        )
         delivery = Delivery(simulation.seed, len(days))
         yield _before_term(simulation, enrolments, days[0] - timedelta(days=1))
         for number, day in enumerate(days):
-            recorded = [*attendance.on(number), *gradebook.on(number)]
+            recorded = [*attendance.on(number), *gradebook.on(number), *survey.on(number)]
             published = delivery.on(number, list(enrolments.on(number)), recorded)
             yield DayOfEvents(day, published + _bad_events(simulation, number))
 
@@ -152,9 +163,9 @@ def simulate(
         raise ValueError(f"no school day from {first_day} to {last_day}")
     authority = found_authority(seed, students, units, first_day, birthday=days[len(days) // 2])
     lives = live(seed, authority.students, len(days))
-    return Simulation(
-        seed, calendar, authority, Source(AUTHORITY, f"{SYSTEM}-{run_name(seed, students, units)}"), bad, lives
-    )
+    trouble = class_trouble(authority.students, lives, authority.units[-1], len(days))
+    source = Source(AUTHORITY, f"{SYSTEM}-{run_name(seed, students, units)}")
+    return Simulation(seed, calendar, authority, source, bad, lives, trouble)
 
 
 def _attendance_register(simulation: Simulation, days: list[date], everywhere: list[Stay]) -> AttendanceRegister:
@@ -165,6 +176,7 @@ def _attendance_register(simulation: Simulation, days: list[date], everywhere: l
         days=days,
         lives=simulation.lives,
         stays=everywhere,
+        trouble=simulation.trouble,
         forgetful=simulation.authority.units[-1],
         forgets=range(forgets_from, forgets_from + FORGETS_DAYS),
     )

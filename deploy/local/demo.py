@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.demo.player import NotDrained, play
 from deploy.local import mails
 from deploy.local.broker import metrics_url
-from deploy.local.layout import VIEWER
+from deploy.local.outcome import Outcome, read_outcome, signals_computed
 from deploy.local.queues import Drain, QueueCounts, parked, pending
-from deploy.local.report import alerts_shown, figures, units_table
+from deploy.local.report import alerts_shown, figures, units_table, worse_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -77,13 +77,13 @@ class Demo:
             left_over = parked(await counts.read())
         finally:
             await counts.close()
-        units = await self._units()
+        outcome = await self._outcome()
         alerts = [mail for mail in mails.read_all(self.stack.folder / "mail") if mail.event_received is not None]
-        self._show(result, alerts, units)
+        self._show(result, alerts, outcome)
         problems = [*unexpected(self.played, result), *undone]
         problems += [f"{count} messages are parked in {queue}" for queue, count in left_over.items()]
         problems += [] if alerts else ["no alert reached a coach"]
-        problems += [] if units else ["reporting shows no school unit"]
+        problems += [] if outcome.units else ["reporting shows no school unit"]
         for problem in problems:
             self.console.print(f"Not as expected: {problem}", style="bold red", markup=False)
         return problems
@@ -116,25 +116,20 @@ class Demo:
             await asyncio.sleep(_LOOK_SECONDS)
         return []
 
-    async def _units(self) -> list[dict[str, Any]]:
-        ports = self.stack.ports
-        async with httpx.AsyncClient(
-            base_url=ports.url(ports.service("reporting")),
-            auth=(VIEWER, self.stack.secrets.viewer_password),
-            timeout=10.0,
-            trust_env=False,
-        ) as client:
-            try:
-                answer = (await client.get("/v1/units")).raise_for_status()
-            except httpx.HTTPError as error:
-                self.console.print(f"reporting does not answer: {error}", markup=False)
-                return []
-        return list(answer.json()["units"])
+    async def _outcome(self) -> Outcome:
+        if not await signals_computed(self.stack.ports):
+            self.console.print("Groups are still being looked at; what is shown of them may not be the last.")
+        try:
+            return await read_outcome(self.stack.ports, self.stack.secrets)
+        except httpx.HTTPError as error:
+            self.console.print(f"a service does not answer: {error}", markup=False)
+            return Outcome([], [], 0)
 
-    def _show(self, result: PlayResult, alerts: list[mails.Mail], units: list[dict[str, Any]]) -> None:
+    def _show(self, result: PlayResult, alerts: list[mails.Mail], outcome: Outcome) -> None:
         self.console.print(*alerts_shown(alerts), sep="\n")
-        self.console.print(units_table(units))
-        self.console.print(figures(result, alerts, self.supervisor.restarts))
+        self.console.print(units_table(outcome.units))
+        self.console.print(worse_groups(outcome.worse))
+        self.console.print(figures(result, alerts, self.supervisor.restarts, outcome.withdrawals))
 
 
 def unexpected(played: Input, result: PlayResult) -> list[str]:

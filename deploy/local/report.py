@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from deploy.local.layout import ENVIRONMENT_FILE, SERVICES, VIEWER
 from shared.events import Level
+from shared.wording import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,8 +47,17 @@ def units_table(units: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, int]) -> Table:
-    """Counts and speeds of a run."""
+def worse_groups(signals: Sequence[Mapping[str, Any]]) -> Group:
+    """Groups and units that worsen together, a line for each indicator, as reporting answers."""
+    lines = [
+        Text("  " + ENGLISH.sentence(f"group_{signal['indicator']}", signal["numbers"], signal["subject"]))
+        for signal in signals
+    ]
+    return Group(Text("Groups that worsen together", style="italic"), *(lines or [Text("  none at present")]), "")
+
+
+def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, int], withdrawals: int = 0) -> Table:
+    """Counts and speeds of a run. `withdrawals`: mails among the alerts that take back an earlier one."""
     table = _two_columns()
     answers = f"{result.accepted:,} accepted, {result.duplicate:,} repeated, {result.rejected:,} rejected"
     table.add_row("Events", f"{result.sent:,} sent in {result.seconds:.1f} s: {answers}")
@@ -57,7 +68,7 @@ def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, i
     latencies = sorted(mail.latency_seconds for mail in alerts if mail.latency_seconds is not None)
     if latencies:
         middle, slow = percentile(latencies, 50), percentile(latencies, 99)
-        table.add_row("Alerts", f"{len(latencies)} mails")
+        table.add_row("Alerts", f"{len(latencies)} mails, {withdrawals} of them withdraw an earlier one")
         table.add_row("From event to mail", f"p50 {middle:.2f} s, p99 {slow:.2f} s")
     if restarts:
         table.add_row("Restarted", ", ".join(f"{name} {count}×" for name, count in restarts.items()))
