@@ -123,7 +123,7 @@ class Demo:
             return await read_outcome(self.stack.ports, self.stack.secrets)
         except httpx.HTTPError as error:
             self.console.print(f"a service does not answer: {error}", markup=False)
-            return Outcome([], [], 0)
+            return Outcome([], [], frozenset())
 
     def _show(self, result: PlayResult, alerts: list[mails.Mail], outcome: Outcome) -> None:
         self.console.print(*alerts_shown(alerts), sep="\n")

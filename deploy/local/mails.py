@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 ARRIVED_HEADER = "X-Kvar-Mail-Arrived"
 """When the sink had taken the mail; RFC 3339."""
 
+ALERT_HEADER = "X-Kvar-Alert-Id"
+"""Of which alert notify's interface tells more; notify sets it."""
+
 EVENT_RECEIVED_HEADER = "X-Kvar-Event-Received"
 """When ingest had received the event that an alert is about; RFC 3339; notify sets it."""
 
@@ -28,6 +31,7 @@ class Mail:
     Attributes:
         name: Its file's name without suffix; names sort by arrival.
         event_received: Only in alerts.
+        alert: The alert's id; only in alerts.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Mail:
     text: str
     arrived: datetime
     event_received: datetime | None
+    alert: str | None = None
 
     @property
     def latency_seconds(self) -> float | None:
@@ -72,6 +77,7 @@ def read(folder: Path, name: str) -> Mail:
         text=_text(message),
         arrived=arrived,
         event_received=_time(message, EVENT_RECEIVED_HEADER),
+        alert=message.get(ALERT_HEADER),
     )
 
 

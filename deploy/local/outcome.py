@@ -26,11 +26,16 @@ _SIGNALS_WAITING = re.compile(r"^kvar_scoring_signals_waiting_seconds (\S+)$", r
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Plain data as the interfaces answer. `worse`: signals of groups and units; `withdrawals`: told in mails of their own."""
+    """Plain data as the interfaces answer.
+
+    Attributes:
+        worse: Signals of groups and units.
+        withdrawals: Ids of the alerts whose mails take back an earlier one.
+    """
 
     units: list[dict[str, Any]]
     worse: list[dict[str, Any]]
-    withdrawals: int
+    withdrawals: frozenset[str]
 
 
 async def read_outcome(ports: Ports, secrets: Secrets) -> Outcome:
@@ -52,10 +57,12 @@ async def read_outcome(ports: Ports, secrets: Secrets) -> Outcome:
                 worse += [signal for signal in found if signal["state"] == "worse"]
     headers = {"Authorization": f"Bearer {secrets.service_token}"}
     async with _client(ports, "notify", headers=headers) as notify:
-        mailed = [
-            alert async for alert in _alerts(notify) if alert["kind"] == "withdrawal" and alert["status"] == "sent"
+        withdrawals = [
+            alert["id"]
+            async for alert in _alerts(notify)
+            if alert["kind"] == "withdrawal" and alert["status"] == "sent"
         ]
-    return Outcome(units, worse, len(mailed))
+    return Outcome(units, worse, frozenset(withdrawals))
 
 
 async def signals_computed(ports: Ports) -> bool:

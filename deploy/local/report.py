@@ -15,7 +15,7 @@ from shared.events import Level
 from shared.wording import ENGLISH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from deploy.demo.player import PlayResult
@@ -56,8 +56,13 @@ def worse_groups(signals: Sequence[Mapping[str, Any]]) -> Group:
     return Group(Text("Groups that worsen together", style="italic"), *(lines or [Text("  none at present")]), "")
 
 
-def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, int], withdrawals: int = 0) -> Table:
-    """Counts and speeds of a run. `withdrawals`: mails among the alerts that take back an earlier one."""
+def figures(
+    result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, int], withdrawals: Collection[str] = ()
+) -> Table:
+    """Counts and speeds of a run. `withdrawals`: ids of alerts that take back an earlier one.
+
+    They have no part in the time from event to mail: each waits some seconds on purpose, for others of the same correction.
+    """
     table = _two_columns()
     answers = f"{result.accepted:,} accepted, {result.duplicate:,} repeated, {result.rejected:,} rejected"
     table.add_row("Events", f"{result.sent:,} sent in {result.seconds:.1f} s: {answers}")
@@ -65,10 +70,11 @@ def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, i
         "Throughput",
         f"{result.sent / max(result.seconds, 0.001):,.0f} events/s, each day worked off before the next begins",
     )
-    latencies = sorted(mail.latency_seconds for mail in alerts if mail.latency_seconds is not None)
+    changes = [mail for mail in alerts if mail.alert not in withdrawals]
+    latencies = sorted(mail.latency_seconds for mail in changes if mail.latency_seconds is not None)
     if latencies:
         middle, slow = percentile(latencies, 50), percentile(latencies, 99)
-        table.add_row("Alerts", f"{len(latencies)} mails, {withdrawals} of them withdraw an earlier one")
+        table.add_row("Alerts", f"{len(latencies)} mails; {len(alerts) - len(changes)} more withdraw an earlier one")
         table.add_row("From event to mail", f"p50 {middle:.2f} s, p99 {slow:.2f} s")
     if restarts:
         table.add_row("Restarted", ", ".join(f"{name} {count}×" for name, count in restarts.items()))
