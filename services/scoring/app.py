@@ -81,7 +81,7 @@ def build(settings: Settings) -> FastAPI:
     subscribe(
         running.broker,
         topology.CLIMATE_QUEUE,
-        climate_handler.handler(signals),
+        climate_handler.handler(signals, store),
         prefetch=climate_handler.PREFETCH,
         title=f"{topology.CLIMATE_QUEUE}:climate",
     )

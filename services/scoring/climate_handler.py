@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable
 
 from services.scoring.climate import Version, monday
 from services.scoring.messages import DIGEST_LENGTH
+from services.scoring.records import Unit
 from services.scoring.signal_documents import KeptReport
-from services.scoring.signal_messages import Unit
 from services.scoring.signal_store import SignalStore
+from services.scoring.store import ScoringStore
 from shared.errors import FieldError, Reject
 from shared.events import AnyEvent, ClimateReportedEvent, content_digest
 
 PREFETCH = 20
 
 
-def handler(store: SignalStore) -> Callable[[AnyEvent], Awaitable[None]]:
+def handler(store: SignalStore, scoring: ScoringStore) -> Callable[[AnyEvent], Awaitable[None]]:
     """Keeps the report, and has its unit computed again; also for a repetition, since a replica may have died between."""
 
     async def on_event(event: AnyEvent) -> None:
@@ -24,8 +25,7 @@ def handler(store: SignalStore) -> Callable[[AnyEvent], Awaitable[None]]:
         kind, _, code = report.subject.partition(":")
         is_unit = kind == "unit"
         units = [Unit(report.authority, code)] if is_unit else await store.units_with(report.authority, code)
-        for unit in units:
-            await store.ask(unit)
+        await scoring.ask(units)
 
     return on_event
 

@@ -1,7 +1,7 @@
 """Facts and students' records as documents and back: the only place that knows their fields.
 
 A record's `state` is JSON text: it is always read and written whole, and as nested BSON it costs the database twice as much.
-Beside it stand the fields that are searched by.
+What students are searched by stands in a document of its own, which is seldom written: every index costs each write.
 """
 
 from __future__ import annotations
@@ -81,17 +81,6 @@ def _fact(fields: Mapping[str, Any]) -> Fact:
             return PlaceFact(fields["school_unit"], fields["starts_on"], version)
 
 
-def student_fields(record: StudentRecord) -> dict[str, Any]:
-    """All of a record but `_id`, `rev` and outbox."""
-    return {
-        "authority": record.authority,
-        "basis": record.basis.text(),
-        "school_unit": record.state.school_unit(),
-        "groups": record.state.groups(),
-        "state": encode_record(record),
-    }
-
-
 def student_record(document: Mapping[str, Any]) -> StudentRecord:
     """A record from its document.
 
@@ -99,6 +88,12 @@ def student_record(document: Mapping[str, Any]) -> StudentRecord:
         Retry: a newer Kvar has written it, as happens while a new version is being brought in.
     """
     return decode_record(document["_id"], document["rev"], document["state"], outbox_entries(document))
+
+
+def listing_fields(record: StudentRecord) -> dict[str, str]:
+    """What a student is found by: the school unit, and what the state was made by."""
+    unit = record.unit
+    return {"unit": unit.key if unit else "", "basis": f"{record.authority}|{record.basis.text()}"}
 
 
 def outbox_fields(entries: Sequence[OutboxEntry]) -> list[dict[str, Any]]:

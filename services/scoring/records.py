@@ -33,6 +33,18 @@ class Basis(NamedTuple):
         return f"{self.kept_from:07d}.{self.format:03d}.{self.rules:09d}"
 
 
+class Unit(NamedTuple):
+    """A school unit of an authority."""
+
+    authority: str
+    code: str
+
+    @property
+    def key(self) -> str:
+        """Unique among all authorities."""
+        return f"{self.authority}|{self.code}"
+
+
 @dataclass(frozen=True, slots=True)
 class Noted:
     """What the student's groups say of the student: nothing here changes points.
@@ -72,6 +84,12 @@ class StudentRecord:
     noted: Noted = field(default_factory=Noted)
     outbox: list[OutboxEntry] = field(default_factory=list)
     state: Student = field(default_factory=Student)
+
+    @property
+    def unit(self) -> Unit | None:
+        """Where the student is now."""
+        code = self.state.school_unit()
+        return Unit(self.authority, code) if code is not None else None
 
     @property
     def stale_since(self) -> date | None:

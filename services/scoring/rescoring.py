@@ -5,7 +5,8 @@
 3. apply and assess (pure); a change of level and an alert that has become wrong add outbox entries with the next numbers;
 4. write all by compare-and-set; who was overtaken is read again and redone, alone;
 5. publish score and outbox of every student of the batch, also where all was repetition: a replica may have died between
-   writing and publishing; then clear the outboxes. Only a score that says the same as the one before is not said again;
+   writing and publishing; then clear the outboxes. Only a score that says the same as the one before is not said again.
+   Likewise note where students are to be found, and ask their school units to look at their groups again;
 6. only then may the caller acknowledge.
 """
 
@@ -14,12 +15,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from services.scoring.facts import Fact, LessonFact
 from services.scoring.messages import Assessed, Change, announce, digest, scored
-from services.scoring.records import STATE_FORMAT, Basis, KeptFact, Noted, OutboxEntry, StudentRecord
+from services.scoring.records import STATE_FORMAT, Basis, KeptFact, Noted, OutboxEntry, StudentRecord, Unit
 from services.scoring.retention import kept_from
 from services.scoring.rule_store import RuleBook
 from services.scoring.store import ScoringStore, Write
@@ -52,17 +53,24 @@ class Work:
     authority: str
     kept: list[KeptFact] = field(default_factory=list)
     noted: Noted | None = None
+    noted_by: Unit | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """A student after a batch: `entries` are new in the outbox; `score` is to be published, None when it is no news."""
+    """A student after a batch: `entries` are new in the outbox; `score` is to be published, None when it is no news.
+
+    `units`: school units whose groups may say something else now. `is_to_list`: where the student is found may have changed.
+    `is_refreshed`: found by what its state was made by.
+    """
 
     record: StudentRecord
     changed: bool
-    is_news_to_groups: bool
     entries: Sequence[OutboxEntry]
     score: RiskScoredEvent | None
+    units: frozenset[Unit | None] = frozenset()
+    is_to_list: bool = False
+    is_refreshed: bool = False
 
 
 class Rescoring:
@@ -79,6 +87,7 @@ class Rescoring:
         self._publish = publish
         self._clock = clock
         self._school_years = school_years
+        self._authorities: set[str] = set()
 
     async def process(self, batch: Sequence[Incoming]) -> Sequence[None]:
         """Handles a batch of facts to the end, through outages and conflicts."""
@@ -96,9 +105,13 @@ class Rescoring:
             metrics.EVENT_TO_SCORE.observe(max(0.0, (now - item.kept.recorded_time).total_seconds()))
         return [None] * len(batch)
 
-    async def note(self, authority: str, notes: Mapping[str, Noted]) -> None:
-        """Takes down what their groups say of students, and tells those whose score says something new by it."""
-        await self._settle({student: Work(authority, noted=noted) for student, noted in notes.items()})
+    async def note(self, unit: Unit, notes: Mapping[str, Noted]) -> None:
+        """Takes down what their groups say of a unit's students; the score that says something new by it is told. A student who
+        has left the unit meanwhile is left alone.
+        """
+        await self._settle(
+            {student: Work(unit.authority, noted=noted, noted_by=unit) for student, noted in notes.items()}
+        )
 
     async def refresh(self, limit: int) -> int:
         """Assesses students anew whose state was made by older rules, another format, or lessons that are kept no longer.
@@ -106,12 +119,12 @@ class Rescoring:
         Returns how many there were, `limit` at most.
         """
         await self._book.look(at_once=True)
-        floor = Basis(self._kept_from(), STATE_FORMAT)
-        found = dict.fromkeys(await self._store.outdated(floor, None, limit))
-        for authority in self._book.with_own_rules():
-            basis = floor._replace(rules=self._book.model(authority).number)
-            found.update(dict.fromkeys(await self._store.outdated(basis, authority, limit)))
-        students = list(found)[:limit]
+        students: list[str] = []
+        for authority in await self._store.authorities():
+            basis = Basis(self._kept_from(), STATE_FORMAT, self._book.model(authority).number)
+            students += await self._store.outdated(authority, basis, limit - len(students))
+            if len(students) == limit:
+                break
         await self._settle({student: Work("") for student in students})
         return len(students)
 
@@ -131,40 +144,43 @@ class Rescoring:
         done = [await self._rescore(records[student], each) for student, each in work.items()]
         rescored = [one for one in done if one is not None]
         overtaken = await self._store.write_students(
-            [Write(one.record, one.entries, one.is_news_to_groups) for one in rescored if one.changed]
+            [Write(one.record, one.entries) for one in rescored if one.changed]
         )
         await self._tell([one for one in rescored if one.record.id not in overtaken])
         return overtaken
 
     async def _rescore(self, record: StudentRecord, work: Work) -> Rescored | None:
-        if not record.rev and not work.kept:
+        if (not record.rev and not work.kept) or (work.noted_by is not None and work.noted_by != record.unit):
             return None
         model = self._book.model(record.authority)
         facts = [item.fact for item in work.kept]
-        before = record.basis
-        record.basis = before.joined(Basis(self._kept_from(), STATE_FORMAT, model.number))
-        is_outdated = record.rev > 0 and record.basis != before
+        basis, unit = record.basis, record.unit
+        record.basis = basis.joined(Basis(self._kept_from(), STATE_FORMAT, model.number))
+        is_outdated = record.rev > 0 and record.basis != basis
         needs = EVERYTHING if is_outdated else record.state.needs(facts)
         news: Sequence[Fact] = facts
         if needs.everything:
-            state = await self._from_all_facts(record, before)
+            state = await self._from_all_facts(record, basis)
             changed, record.state = is_outdated or state != record.state, state
         else:
             older = await self._store.read_facts(record.id, needs) if needs.days else []
             news = record.state.apply([*older, *facts])
             changed = bool(news)
-        is_noted = work.noted is not None and work.noted != record.noted
-        record.noted = work.noted or record.noted
-        assessed = Assessed(
-            record,
-            record.state.assess(model),
-            model,
-            Change(news, _received(work, self._clock()), record.rev > 0 and record.basis.rules != before.rules),
-        )
-        if work.kept:
-            # Sure is only that nothing here is a repetition after a crash: with all facts at hand, and each of them news.
-            return self._by_facts(assessed, changed, is_all_news=needs == NOTHING and len(news) == len(facts))
-        return self._by_itself(assessed, changed or is_noted, is_news_to_groups=changed)
+        if record.unit != unit:
+            record.noted = Noted()
+        is_by_rules = record.rev > 0 and record.basis.rules != basis.rules
+        change = Change(news, _received(work, self._clock()), is_by_rules)
+        assessed = Assessed(record, record.state.assess(model), model, change)
+        if work.noted is not None:
+            return self._noted(assessed, work.noted)
+        units = frozenset({unit, record.unit})
+        if not work.kept:
+            return self._refreshed(assessed, changed, units)
+        # Sure is only that nothing here is a repetition after a crash: with all facts at hand, and each of them news.
+        is_all_news = needs == NOTHING and len(news) == len(facts)
+        is_to_list = not is_all_news or not record.rev or record.unit != unit or record.basis != basis
+        rescored = self._by_facts(assessed, changed, is_all_news=is_all_news)
+        return replace(rescored, units=units, is_to_list=is_to_list)
 
     def _by_facts(self, assessed: Assessed, changed: bool, *, is_all_news: bool) -> Rescored:
         """Redelivered until it is done, so that the score may be published without a trace in the database."""
@@ -175,9 +191,18 @@ class Rescoring:
         if not (is_all_news and said == record.said):
             revision = record.rev + 1 if changed else record.rev
             score = scored(assessed, revision=revision, now=now)
-        return Rescored(record, changed, changed, entries, score)
+        return Rescored(record, changed, entries, score)
 
-    def _by_itself(self, assessed: Assessed, changed: bool, *, is_news_to_groups: bool) -> Rescored:
+    def _noted(self, assessed: Assessed, noted: Noted) -> Rescored:
+        record = assessed.record
+        changed, record.noted = noted != record.noted, noted
+        return self._by_itself(assessed, changed)
+
+    def _refreshed(self, assessed: Assessed, changed: bool, units: frozenset[Unit | None]) -> Rescored:
+        """Listed anew also when nothing has changed: a crash may have been before the listing."""
+        return replace(self._by_itself(assessed, changed), units=units, is_refreshed=True)
+
+    def _by_itself(self, assessed: Assessed, changed: bool) -> Rescored:
         """Nobody would repeat this after a crash: the score goes through the outbox, too."""
         record, now = assessed.record, self._clock()
         entries = announce(assessed, now) if changed else []
@@ -185,7 +210,7 @@ class Rescoring:
         if changed and said != record.said:
             event = scored(assessed, revision=record.rev + 1, now=now)
             entries.append(OutboxEntry(event.id, now, SCORED_KEY, event.encode().decode()))
-        return Rescored(record, changed, is_news_to_groups, entries, None)
+        return Rescored(record, changed, entries, None)
 
     async def _from_all_facts(self, record: StudentRecord, before: Basis) -> Student:
         first_kept = record.basis.kept_from
@@ -205,6 +230,16 @@ class Rescoring:
             *(self._publish_entry(entry) for entries in outboxes.values() for entry in entries),
         )
         await self._told({student: entries for student, entries in outboxes.items() if entries})
+        # Who is new in a unit must be found there when it looks; a student refreshed must be found until all is done.
+        await self._list([one.record for one in rescored if one.is_to_list and not one.is_refreshed])
+        await self._store.ask({unit for one in rescored for unit in one.units if unit is not None})
+        await self._list([one.record for one in rescored if one.is_refreshed])
+
+    async def _list(self, records: Sequence[StudentRecord]) -> None:
+        for authority in {record.authority for record in records} - self._authorities:
+            await self._store.add_authority(authority)
+            self._authorities.add(authority)
+        await self._store.list_students(records)
 
     async def _told(self, outboxes: Mapping[str, Sequence[OutboxEntry]]) -> None:
         alerts = [(student, entry) for student, entries in outboxes.items() for entry in entries]

@@ -93,7 +93,3 @@ class RuleBook:
     def model(self, authority: str) -> Model:
         """The authority's model as it was when last looked up."""
         return self._models.get(authority, self._default)
-
-    def with_own_rules(self) -> list[str]:
-        """Authorities that have set any."""
-        return sorted(self._models)

@@ -14,8 +14,8 @@ from services.scoring.courses import timeline
 from services.scoring.documents import outbox_fields as entry_fields
 from services.scoring.facts import Mark, Place, current_place
 from services.scoring.group_sums import Daily, Member, Sums
-from services.scoring.records import STATE_FORMAT, Noted, OutboxEntry
-from services.scoring.signal_messages import Announced, Said, Unit, subject_key
+from services.scoring.records import STATE_FORMAT, Noted, OutboxEntry, Unit
+from services.scoring.signal_messages import Announced, Said, subject_key
 from services.scoring.student import SIGNAL_DAYS
 from shared.events import EnrolmentStatus, GroupIndicator
 
@@ -26,7 +26,6 @@ class UnitRecord:
 
     unit: Unit
     rev: int
-    asked: int = 0
     groups: tuple[str, ...] = ()
     said: dict[str, Said] = field(default_factory=dict)
     outbox: list[tuple[str, OutboxEntry]] = field(default_factory=list)
@@ -40,9 +39,6 @@ class Seen:
     """
 
     id: str
-    rev: int
-    is_looked_for: bool
-    counted_by: str | None
     is_readable: bool
     signals: Sequence[Mapping[str, Any]] = ()
     stale_since: int | None = None
@@ -69,7 +65,6 @@ def unit_record(unit: Unit, document: Mapping[str, Any]) -> UnitRecord:
     return UnitRecord(
         unit,
         document["rev"],
-        document.get("asked", 0),
         tuple(document.get("groups", ())),
         {one["subject"]: _said(one) for one in document.get("said", ())},
         outbox_entries(document),
@@ -131,11 +126,10 @@ def climate_version(document: Mapping[str, Any]) -> tuple[str, Version]:
 def seen(document: Mapping[str, Any]) -> Seen:
     """A student's document; of the state only what signals need."""
     known = orjson.loads(document["state"])
-    about = (document["_id"], document["rev"], "look" in document, document.get("counted_by"))
     if known["basis"][1] != STATE_FORMAT:
-        return Seen(*about, is_readable=False)
+        return Seen(document["_id"], is_readable=False)
     member = _member(document["_id"], known)
-    return Seen(*about, True, known["signals"], known["stale_since"], member)
+    return Seen(document["_id"], True, known["signals"], known["stale_since"], member)
 
 
 def _member(student: str, known: Mapping[str, Any]) -> Member | None:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from services.scoring.messages import SOURCE
-from services.scoring.records import OutboxEntry
+from services.scoring.records import OutboxEntry, Unit
 from services.scoring.signals import Judged
 from shared.events import GroupIndicator, GroupSignalChanged, GroupSignalChangedEvent, Reason
 from shared.messaging.topology import GROUP_SIGNAL_KEY
@@ -33,18 +33,6 @@ class Said:
 
     n: int = 0
     worse: dict[GroupIndicator, Announced] = field(default_factory=dict)
-
-
-class Unit(NamedTuple):
-    """A school unit of an authority; code None for students without any place."""
-
-    authority: str
-    code: str | None
-
-    @property
-    def key(self) -> str:
-        """Unique among all authorities."""
-        return f"{self.authority}|{self.code or ''}"
 
 
 def subject_key(authority: str, subject: str) -> str:

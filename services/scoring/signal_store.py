@@ -2,9 +2,8 @@
 
 `scoring_signals` holds one document a school unit, written by compare-and-set on `rev`:
 {_id: "2480|gy-aspen", rev, authority, school_unit, groups: […], said: {subject: {n, worse}}, outbox, holder, held_until,
-computed_at, asked, answered}. `asked` counts what came that is in no student's document (a climate report, a student who moved
-away), `answered` up to which of these the unit was computed. `scoring_climate` is append-only, one document for each version.
-A student's `look` tells that the student's groups should look again, `counted_by` which unit last counted the student.
+computed_at, answered}. `answered` tells up to which asking (`scoring_asked`) the unit was computed. `scoring_climate` is
+append-only, one document for each version.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ from typing import Any
 
 from services.scoring import signal_documents
 from services.scoring.climate import Version
-from services.scoring.records import OutboxEntry
+from services.scoring.records import OutboxEntry, Unit
 from services.scoring.signal_documents import KeptReport, Seen, UnitRecord
-from services.scoring.signal_messages import Unit
 from shared import mongo
 
 STUDENTS_AT_A_TIME = 50
@@ -32,8 +30,7 @@ class Head:
 
     unit: Unit
     computed_at: datetime
-    held_until: datetime
-    is_asked: bool
+    answered: int
     worse: Mapping[str, int]
 
 
@@ -42,19 +39,13 @@ class SignalStore:
 
     def __init__(self, database: mongo.Database) -> None:
         self._students = database["scoring_students"]
+        self._listings = database["scoring_listings"]
+        self._asked = database["scoring_asked"]
         self._units = database["scoring_signals"]
         self._climate = database["scoring_climate"]
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        unit = [("authority", mongo.ASCENDING), ("school_unit", mongo.ASCENDING)]
-        await mongo.ensure_indexes(
-            self._students,
-            [
-                mongo.IndexModel(unit, name="authority_unit"),
-                mongo.IndexModel([("look", mongo.ASCENDING), *unit], name="look"),
-            ],
-        )
         await mongo.ensure_indexes(
             self._units,
             [
@@ -64,33 +55,17 @@ class SignalStore:
         )
         await mongo.ensure_indexes(self._climate, [mongo.IndexModel([("key", mongo.ASCENDING)], name="key")])
 
-    async def to_look_at(self) -> set[Unit]:
-        """Units with students whose groups should look again. With all of 300,000 students among them, seconds."""
-        pipeline: list[dict[str, Any]] = [
-            {"$match": {"look": True}},
-            {"$group": {"_id": {"authority": "$authority", "school_unit": "$school_unit"}}},
-        ]
+    async def asked(self) -> dict[Unit, int]:
+        """How often each unit has been asked to look at its groups."""
         with mongo.outages():
-            found = [group["_id"] async for group in self._students.aggregate(pipeline)]
-        return {Unit(one["authority"], one.get("school_unit")) for one in found}
+            found = [document async for document in self._asked.find({})]
+        return {Unit(document["authority"], document["school_unit"]): document["asked"] for document in found}
 
     async def heads(self) -> list[Head]:
         """Of all units."""
-        fields = ("authority", "school_unit", "computed_at", "held_until", "asked", "answered", "worse")
+        fields = ("authority", "school_unit", "computed_at", "answered", "worse")
         with mongo.outages():
             return [_head(document) async for document in self._units.find({}, dict.fromkeys(fields, 1))]
-
-    async def ask(self, unit: Unit) -> None:
-        """Has the unit computed again."""
-        update = {
-            "$set": {"authority": unit.authority, "school_unit": unit.code},
-            "$inc": {"asked": 1},
-            "$setOnInsert": {"rev": 0},
-        }
-        while (
-            await mongo.bulk_write(self._units, [mongo.UpdateOne({"_id": unit.key}, update, upsert=True)])
-        ).duplicates:
-            pass  # somebody else has just made the document; now it is there
 
     async def take(
         self, unit: Unit, holder: str, now: datetime, *, until: datetime, idle_since: datetime
@@ -120,10 +95,10 @@ class SignalStore:
         """Notes which groups the unit has; False when another has overtaken."""
         return await self._write(record, {"$set": {"groups": list(groups)}})
 
-    async def finish(self, record: UnitRecord, now: datetime, *, is_answered: bool) -> None:
+    async def finish(self, record: UnitRecord, now: datetime, answered: int | None) -> None:
         """Lets go of a unit after it was computed, with all that follows from it; never mind when another has overtaken."""
         fields: dict[str, Any] = {"computed_at": now, "held_until": LONG_AGO, "holder": ""}
-        await self._write(record, {"$set": {**fields, "answered": record.asked} if is_answered else fields})
+        await self._write(record, {"$set": {**fields, "answered": answered} if answered is not None else fields})
 
     async def _write(self, record: UnitRecord, update: Mapping[str, Any], *, upsert: bool = False) -> bool:
         condition = {"_id": record.unit.key, "rev": record.rev}
@@ -149,30 +124,14 @@ class SignalStore:
         return [(Unit(one["authority"], one["school_unit"]), signal_documents.outbox_entries(one)) for one in found]
 
     async def students(self, unit: Unit) -> AsyncIterator[list[Seen]]:
-        """The students of a unit, some at a time; of those without a place only who should be looked at."""
-        query: dict[str, Any] = {"authority": unit.authority, "school_unit": unit.code}
-        if unit.code is None:
-            query["look"] = True
-        fields = dict.fromkeys(("rev", "look", "counted_by", "state"), 1)
-        cursor = self._students.find(query, fields, batch_size=STUDENTS_AT_A_TIME)
-        while True:
+        """The students of a unit, some at a time."""
+        with mongo.outages():
+            listed = sorted([found["_id"] async for found in self._listings.find({"unit": unit.key}, {"_id": 1})])
+        for start in range(0, len(listed), STUDENTS_AT_A_TIME):
+            query = {"_id": {"$in": listed[start : start + STUDENTS_AT_A_TIME]}}
             with mongo.outages():
-                found = await cursor.to_list(STUDENTS_AT_A_TIME)
-            if not found:
-                return
+                found = await self._students.find(query, {"state": 1}).to_list(STUDENTS_AT_A_TIME)
             yield [signal_documents.seen(document) for document in found]
-
-    async def looked(self, revs: Mapping[str, int], unit: Unit) -> None:
-        """Clears `look` of students whose `rev` still stands; the others have newer facts and stay to be looked at."""
-        await mongo.bulk_write(
-            self._students,
-            [
-                mongo.UpdateOne(
-                    {"_id": student, "rev": rev}, {"$set": {"counted_by": unit.code}, "$unset": {"look": ""}}
-                )
-                for student, rev in revs.items()
-            ],
-        )
 
     async def keep_report(self, report: KeptReport) -> None:
         """Adds a version of a climate report; a repetition changes nothing."""
@@ -200,7 +159,6 @@ def _head(document: Mapping[str, Any]) -> Head:
     return Head(
         Unit(document["authority"], document["school_unit"]),
         document.get("computed_at", LONG_AGO),
-        document.get("held_until", LONG_AGO),
-        document.get("asked", 0) != document.get("answered", 0),
+        document.get("answered", 0),
         document.get("worse", {}),
     )

@@ -1,14 +1,15 @@
 """Signals of groups and stale students, round after round beside the events: what only many students together can tell.
 
-A school unit is computed as a whole, from the students' documents, when any of them bears news, at most every so often:
+A school unit is computed as a whole, from the students' documents, when something has come that its groups should look at,
+at most every so often:
 
-1. hold the unit (two replicas that did it at once would do the same work twice, no harm);
+1. read how often it was asked, then hold it (two replicas that did it at once would do the same work twice, no harm);
 2. read its students, note its groups, read the climate reports (pure: `signal_unit`);
 3. write what is said now together with the messages that say it, by compare-and-set; publish; clear;
 4. note in each student's record what the groups say, where it says something else;
-5. clear the students' `look` where nothing has come since they were read; let go of the unit.
+5. note up to which asking it has answered; let go of the unit.
 
-A crash anywhere leaves the unit due: `look`, or what was asked, is only answered at the end. The outbox is swept.
+A crash anywhere leaves the unit due: only the end answers. Who is asked meanwhile is computed again. The outbox is swept.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from collections.abc import Generator, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from services.scoring.records import Noted, OutboxEntry
+from services.scoring.records import Noted, OutboxEntry, Unit
 from services.scoring.rescoring import Clock, Rescoring
 from services.scoring.rule_store import RuleBook
 from services.scoring.rules import Rules
 from services.scoring.signal_documents import Seen, UnitRecord
-from services.scoring.signal_messages import Unit, announce, subject_key
+from services.scoring.signal_messages import announce, subject_key
 from services.scoring.signal_store import LONG_AGO, Head, SignalStore
 from services.scoring.signal_unit import UnitJudged, group_subjects, judge_unit, noted
 from services.scoring.store import ScoringStore
@@ -38,7 +39,6 @@ ROUND_FOR = timedelta(seconds=20)
 """After that a round begins no other unit, so that outboxes are swept and the pauses between rounds stay short."""
 STRANDED_AFTER = timedelta(minutes=1)
 NOTED_AT_A_TIME = 50
-LOOKED_AT_A_TIME = 200
 
 ResultT = TypeVar("ResultT")
 
@@ -71,49 +71,36 @@ class Signalling:
         self._clock = clock
         self._every = every
         self._holder = holder
-        self._looked_for: dict[Unit, datetime] = {}
-        self._looked_for_at = LONG_AGO
 
     async def round(self) -> int:
         """Computes units that are due, longest waiting first, until it has taken long enough; returns how many."""
         started = self._clock()
         await self._sweep()
+        asked = await self._store.asked()
         heads = {head.unit: head for head in await self._store.heads()}
-        await self._look_for_news()
-        asked = {unit for unit, head in heads.items() if head.is_asked}
-        waiting = {unit: self._waiting_since(unit, heads.get(unit)) for unit in {*asked, *self._looked_for}}
+        answered = {unit: heads[unit].answered if unit in heads else 0 for unit in asked}
+        waiting = {
+            unit: heads[unit].computed_at if unit in heads else LONG_AGO
+            for unit, times in asked.items()
+            if times != answered[unit]
+        }
         self._gauge(heads.values(), waiting.values())
         computed = 0
-        for unit in sorted(waiting, key=lambda unit: (waiting[unit], unit.key)):
-            head = heads.get(unit)
+        for unit in sorted(waiting, key=lambda unit: (waiting[unit], unit)):
             if self._clock() - started > ROUND_FOR:
                 break
-            if head is None or head.computed_at + self._every <= self._clock():
-                computed += await self._compute(unit)
+            if waiting[unit] + self._every <= self._clock():
+                computed += await self._compute(unit, asked[unit])
         return computed
 
-    async def _look_for_news(self) -> None:
-        """A look over all students' marks, which is not free: a few times in the time that a unit waits anyway."""
-        now = self._clock()
-        if now - self._looked_for_at < self._every / 4:
-            return
-        found = await self._store.to_look_at()
-        self._looked_for = {unit: self._looked_for.get(unit, now) for unit in found}
-        self._looked_for_at = now
-
-    def _waiting_since(self, unit: Unit, head: Head | None) -> datetime:
-        if head is not None and head.computed_at > LONG_AGO:
-            return head.computed_at
-        return self._looked_for.get(unit, self._clock())
-
     def _gauge(self, heads: Iterable[Head], waiting: Iterable[datetime]) -> None:
-        oldest = min(waiting, default=None)
+        oldest = min((since for since in waiting if since != LONG_AGO), default=None)
         metrics.SIGNALS_AGE.set((self._clock() - oldest).total_seconds() if oldest else 0.0)
         known = list(heads)
         for indicator in GroupIndicator:
             metrics.GROUPS_WORSE.labels(indicator).set(sum(head.worse.get(indicator, 0) for head in known))
 
-    async def _compute(self, unit: Unit) -> bool:
+    async def _compute(self, unit: Unit, asked: int) -> bool:
         now = self._clock()
         until, idle_since = now + HELD_FOR, now - self._every
         record = await self._store.take(unit, self._holder, now, until=until, idle_since=idle_since)
@@ -122,7 +109,7 @@ class Signalling:
         students = [student async for some in self._store.students(unit) for student in some]
         if not all(student.is_readable for student in students):
             # While a new version of Kvar is brought in; the students' states are made anew beside this.
-            await self._store.finish(record, now, is_answered=False)
+            await self._store.finish(record, now, None)
             return False
         await self._book.look()
         model = self._book.model(unit.authority)
@@ -133,17 +120,13 @@ class Signalling:
         if not await self._store.write(record, entries, self._clock() + HELD_FOR):
             return False
         await self._tell(unit, [*record.outbox, *entries])
-        renoted = await self._note(record, students, judged, model.rules)
-        await self._looked(record.unit, students, renoted)
-        await self._store.finish(record, now, is_answered=True)
-        self._looked_for.pop(unit, None)
+        await self._note(record, students, judged, model.rules)
+        await self._store.finish(record, now, asked)
         return True
 
     async def _judge(self, record: UnitRecord, students: Sequence[Seen], rules: Rules) -> UnitJudged | None:
         """Nothing when another has overtaken."""
         unit = record.unit
-        if unit.code is None:
-            return UnitJudged()
         members = sorted(student.member for student in students if student.member is not None)
         subjects = group_subjects(unit.code, members)
         groups = tuple(subject.removeprefix("group:") for subject in subjects[1:])
@@ -160,10 +143,7 @@ class Signalling:
             await self._scoring.keep_said([(subject_key(unit.authority, subject), entry) for subject, entry in entries])
             await self._store.clear_outbox({unit: [entry.id for _, entry in entries]})
 
-    async def _note(
-        self, record: UnitRecord, students: Sequence[Seen], judged: UnitJudged, rules: Rules
-    ) -> frozenset[str]:
-        """Returns the students that are told something new."""
+    async def _note(self, record: UnitRecord, students: Sequence[Seen], judged: UnitJudged, rules: Rules) -> None:
         wanted: dict[str, Noted] = {}
         for number, student in enumerate(students):
             if number % NOTED_AT_A_TIME == 0:
@@ -172,18 +152,8 @@ class Signalling:
             if not student.bears(told):
                 wanted[student.id] = told
         for some in _portions(list(wanted), NOTED_AT_A_TIME):
-            await self._rescoring.note(record.unit.authority, {student: wanted[student] for student in some})
+            await self._rescoring.note(record.unit, {student: wanted[student] for student in some})
             await asyncio.sleep(0)
-        return frozenset(wanted)
-
-    async def _looked(self, unit: Unit, students: Sequence[Seen], renoted: frozenset[str]) -> None:
-        looked = [student for student in students if student.is_looked_for]
-        for code in sorted({student.counted_by for student in looked} - {None, unit.code}, key=str):
-            await self._store.ask(Unit(unit.authority, code))  # which these students have left
-        # The note itself was one write; with any other beside it the student must be looked at again.
-        revs = {student.id: student.rev + (student.id in renoted) for student in looked}
-        for some in _portions(list(revs), LOOKED_AT_A_TIME):
-            await self._store.looked({student: revs[student] for student in some}, unit)
 
     async def _sweep(self) -> None:
         for unit, entries in await self._store.stranded(self._clock(), STRANDED_AFTER):

@@ -1,30 +1,31 @@
 """Scoring's collections of facts and students.
 
 `scoring_facts` is append-only: one document for each version of each fact. `scoring_students` holds one document a student,
-written by compare-and-set on `rev`. `scoring_said` keeps every level change and withdrawal as it was published.
+written by compare-and-set on `rev`; `scoring_listings` says beside it what the student is found by. `scoring_asked`
+counts, for each school unit, how often something came that its groups should look at. `scoring_said` keeps every level
+change and withdrawal as it was published.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.scoring import documents
 from services.scoring.facts import Fact
-from services.scoring.records import Basis, KeptFact, OutboxEntry, StudentRecord
+from services.scoring.records import Basis, KeptFact, OutboxEntry, StudentRecord, Unit
 from services.scoring.student import Needs
 from shared import mongo
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A record to write with its new outbox entries. `is_news_to_groups`: the student's groups should look at it again."""
+    """A record to write with its new outbox entries."""
 
     record: StudentRecord
     entries: Sequence[OutboxEntry]
-    is_news_to_groups: bool
 
 
 class ScoringStore:
@@ -32,6 +33,9 @@ class ScoringStore:
 
     def __init__(self, database: mongo.Database) -> None:
         self._students = database["scoring_students"]
+        self._listings = database["scoring_listings"]
+        self._asked = database["scoring_asked"]
+        self._authorities = database["scoring_authorities"]
         self._facts = database["scoring_facts"]
         self._said = database["scoring_said"]
 
@@ -39,10 +43,13 @@ class ScoringStore:
         """Creates the indexes."""
         await mongo.ensure_indexes(
             self._students,
+            [mongo.IndexModel([("outbox.since", mongo.ASCENDING)], name="outbox_since", sparse=True)],
+        )
+        await mongo.ensure_indexes(
+            self._listings,
             [
-                mongo.IndexModel([("outbox.since", mongo.ASCENDING)], name="outbox_since", sparse=True),
+                mongo.IndexModel([("unit", mongo.ASCENDING)], name="unit"),
                 mongo.IndexModel([("basis", mongo.ASCENDING)], name="basis"),
-                mongo.IndexModel([("authority", mongo.ASCENDING), ("basis", mongo.ASCENDING)], name="authority_basis"),
             ],
         )
         # `_id` begins with the same, but the embedded database answers ranges from secondary indexes only: by `_id` it
@@ -91,13 +98,51 @@ class ScoringStore:
         outcome = await mongo.bulk_write(self._students, [_operation(write) for write in writes])
         return frozenset(writes[position].record.id for position in outcome.duplicates)
 
-    async def outdated(self, basis: Basis, authority: str | None, limit: int) -> list[str]:
-        """Students whose state was made by something older; of one authority, or of all."""
-        query: dict[str, Any] = {"basis": {"$lt": basis.text()}}
-        if authority is not None:
-            query["authority"] = authority
+    async def list_students(self, records: Sequence[StudentRecord]) -> None:
+        """Notes what students are found by."""
+        added = [record for record in records if not record.rev]
+        outcome = await mongo.bulk_write(
+            self._listings,
+            [mongo.InsertOne({"_id": record.id, **documents.listing_fields(record)}) for record in added],
+        )
+        there = [*(added[position] for position in outcome.duplicates), *(record for record in records if record.rev)]
+        await mongo.bulk_write(
+            self._listings,
+            [
+                mongo.UpdateOne({"_id": record.id}, {"$set": documents.listing_fields(record)}, upsert=True)
+                for record in there
+            ],
+        )
+
+    async def ask(self, units: Collection[Unit]) -> None:
+        """Has school units look at their groups again."""
+        update = {"$inc": {"asked": 1}}
+        operations = [
+            mongo.UpdateOne(
+                {"_id": unit.key},
+                {**update, "$setOnInsert": {"authority": unit.authority, "school_unit": unit.code}},
+                upsert=True,
+            )
+            for unit in sorted(units)
+        ]
+        while operations:
+            duplicates = (await mongo.bulk_write(self._asked, operations)).duplicates
+            operations = [operations[position] for position in duplicates]  # somebody has just made it; now it is there
+
+    async def outdated(self, authority: str, basis: Basis, limit: int) -> list[str]:
+        """Students of an authority whose state was made by something older."""
+        query = {"basis": {"$gte": f"{authority}|", "$lt": f"{authority}|{basis.text()}"}}
         with mongo.outages():
-            return [found["_id"] async for found in self._students.find(query, {"_id": 1}).limit(limit)]
+            return [found["_id"] async for found in self._listings.find(query, {"_id": 1}).limit(limit)]
+
+    async def add_authority(self, authority: str) -> None:
+        """Notes that there are students of an authority."""
+        await mongo.bulk_write(self._authorities, [mongo.InsertOne({"_id": authority})])
+
+    async def authorities(self) -> list[str]:
+        """All authorities that have students."""
+        with mongo.outages():
+            return sorted([found["_id"] async for found in self._authorities.find({})])
 
     async def keep_said(self, entries: Iterable[tuple[str, OutboxEntry]]) -> None:
         """Notes what was published (subject, entry); a repetition changes nothing."""
@@ -144,9 +189,7 @@ class ScoringStore:
 
 def _operation(write: Write) -> mongo.UpdateOne:
     record = write.record
-    update: dict[str, Any] = {"$set": {"rev": record.rev + 1, **documents.student_fields(record)}}
-    if write.is_news_to_groups:
-        update["$set"]["look"] = True
+    update: dict[str, Any] = {"$set": {"rev": record.rev + 1, "state": documents.encode_record(record)}}
     if write.entries:
         update["$push"] = {"outbox": {"$each": documents.outbox_fields(write.entries)}}
     return mongo.UpdateOne({"_id": record.id, "rev": record.rev}, update, upsert=True)

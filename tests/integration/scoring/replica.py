@@ -27,7 +27,7 @@ ResultT = TypeVar("ResultT")
 Build = Callable[[ScoringStore, Publish, Clock], Rescoring]
 
 ACKNOWLEDGE = "acknowledge"
-_BULK_WRITES = frozenset({"keep_facts", "write_students", "keep_said", "clear_outbox"})
+_BULK_WRITES = frozenset({"keep_facts", "write_students", "keep_said", "clear_outbox", "list_students"})
 _TURNS_WITHOUT_NEWS = 12
 """Turns of the event loop after which a replica without an effect under way is taken to stand still; `gather`, the deepest
 that scoring nests, takes five."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from services.scoring.records import Unit
 from services.scoring.rescoring import Rescoring, utc_now
 from services.scoring.rule_store import RuleBook, RuleStore
 from services.scoring.signal_store import SignalStore
@@ -92,6 +93,11 @@ class Scene:
             if not await self.signalling.round():
                 return
         raise AssertionError("four rounds did not settle what there was to look at")
+
+    async def due(self) -> set[Unit]:
+        """Units that have been asked and have not answered."""
+        answered = {head.unit: head.answered for head in await self.store.heads()}
+        return {unit for unit, times in (await self.store.asked()).items() if times != answered.get(unit, 0)}
 
     def signals(self) -> list[tuple[str, str, str, str]]:
         """Subject, id, indicator and state of each message about a group, as published."""

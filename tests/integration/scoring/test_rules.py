@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from services.scoring import cli as cli_of_scoring
 from services.scoring.documents import lessons_part
-from services.scoring.records import STATE_FORMAT
+from services.scoring.records import Basis
 from services.scoring.rescoring import Rescoring
 from services.scoring.retention import kept_from
 from services.scoring.rule_store import RuleBook, RuleStore
@@ -96,8 +96,8 @@ async def test_a_crash_while_rules_change_leaves_nothing_unsaid(stage: Stage, di
         await rescoring(stage, Publisher(dies_at)).refresh(100)
     swept = Publisher()
     later = rescoring(stage, swept, NOW + timedelta(minutes=5))
-    assert await later.refresh(100) == 0
-    assert await later.sweep(timedelta(minutes=1), 100) == len(STUDENTS)
+    assert [await later.refresh(100) for _ in range(2)] == [len(STUDENTS), 0]
+    assert await later.sweep(timedelta(minutes=1), 100) == 0
     assert levels(swept) == dict.fromkeys(STUDENTS, "universal")
     assert len(swept.level_changes()) == 0
     assert sum(key == topology.ALERT_WITHDRAWN_KEY for key, _, _ in swept.published) == len(STUDENTS)
@@ -111,8 +111,9 @@ async def test_a_state_of_an_older_format_is_made_anew_from_the_facts(stage: Sta
     state = orjson.loads(document["state"])
     state["basis"][1] -= 1
     state["days"], state["trail"] = "as an older Kvar wrote it", None
-    older = document["basis"].replace(f".{STATE_FORMAT:03d}.", f".{STATE_FORMAT - 1:03d}.")
-    await students.update_one({"_id": STUDENTS[0]}, {"$set": {"state": orjson.dumps(state).decode(), "basis": older}})
+    older = f"{AUTHORITY}|{Basis(*state['basis']).text()}"
+    await students.update_one({"_id": STUDENTS[0]}, {"$set": {"state": orjson.dumps(state).decode()}})
+    await stage.database()["scoring_listings"].update_one({"_id": STUDENTS[0]}, {"$set": {"basis": older}})
     publisher = Publisher()
     worker = rescoring(stage, publisher)
     assert await worker.refresh(100) == 1

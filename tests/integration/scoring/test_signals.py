@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from services.scoring.records import Unit
 from services.scoring.rule_store import RuleStore
 from services.scoring.rules import GroupSignals, Rules
-from services.scoring.signal_messages import Unit
 from shared.events import EnrolmentStatus
 from shared.messaging import topology
 from tests.builders import AUTHORITY, UNIT, enrolment
@@ -174,7 +174,7 @@ async def test_a_unit_is_computed_no_oftener_than_set(stage: Stage) -> None:
     await scene.take_in(registers(CLASS, DAYS[:1]))
     scene.late = EVERY / 2
     assert await scene.signalling.round() == 0
-    assert await scene.store.to_look_at() == {Unit(AUTHORITY, UNIT)}
+    assert await scene.due() == {Unit(AUTHORITY, UNIT)}
     scene.late = EVERY * 2
     assert await scene.signalling.round() == 1
 
@@ -192,10 +192,36 @@ async def test_new_rules_of_an_authority_change_what_is_a_signal(stage: Stage) -
     assert scene.noted() == set()
 
 
-async def test_students_without_a_place_are_looked_at_once(stage: Stage) -> None:
+async def test_students_without_a_place_are_nobodys(stage: Stage) -> None:
     scene = await prepared(stage)
     await scene.take_in(registers(CLASS[:3], DAYS[:2]))
-    assert await scene.store.to_look_at() == {Unit(AUTHORITY, None)}
+    assert await scene.due() == set()
+    assert await scene.signalling.round() == 0
+
+
+async def test_who_loses_the_place_loses_what_its_groups_said(stage: Stage) -> None:
+    scene = await prepared(stage)
+    await few_worse(scene)
     await scene.computed()
-    assert await scene.store.to_look_at() == set()
-    assert scene.signals() == []
+    assert CLASS[0] in scene.noted()
+    retracted = enrolment(CLASS[0], groups=("NA25a",), revision=2)
+    data = retracted.data.model_copy(update={"state": "retracted"})
+    await scene.take_in([retracted.model_copy(update={"data": data, "id": "taken back"})])
+    assert CLASS[0] not in scene.noted()
+    assert await scene.due() == {Unit(AUTHORITY, UNIT)}
+
+
+async def test_a_note_that_comes_too_late_for_a_student_who_has_moved_is_not_taken(stage: Stage) -> None:
+    scene = await prepared(stage)
+    await few_worse(scene)
+    note = scene.rescoring.note
+
+    async def after_the_move(unit: Unit, notes: Any) -> None:
+        scene.rescoring.note = note  # type: ignore[method-assign]
+        await scene.take_in([enrolment(CLASS[0], DAYS[31], unit="gy-björk", groups=("NA25a",))])
+        await note(unit, notes)
+
+    scene.rescoring.note = after_the_move  # type: ignore[method-assign]
+    scene.late += 2 * EVERY
+    await scene.signalling.round()
+    assert scene.noted() == set(CLASS[1:6])

@@ -34,7 +34,7 @@ def stage(new_vhost: Callable[[], str], mongo_url: str) -> Iterator[Stage]:
 
 async def test_climate_comes_in_is_corrected_and_retracted(stage: Stage) -> None:
     scene = await prepared(stage)
-    take_in = climate_handler(scene.store)
+    take_in = climate_handler(scene.store, scene.scoring)
     week = f"{DAYS[0].year}-W{DAYS[0].isocalendar().week + 1:02d}"
     before = f"{DAYS[0].year}-W{DAYS[0].isocalendar().week:02d}"
     await take_in(climate("group:NA25a", before, 4.0))

@@ -11,8 +11,7 @@ import orjson
 import pytest
 
 from services.scoring.climate_handler import handler as climate_handler
-from services.scoring.records import Basis
-from services.scoring.signal_messages import Unit
+from services.scoring.records import Basis, Unit
 from services.scoring.signalling import HELD_FOR, STRANDED_AFTER
 from shared.messaging import topology
 from tests.builders import AUTHORITY, UNIT
@@ -52,7 +51,6 @@ STEPS = {
     "keeping what was said": ("scoring", "keep_said"),
     "clearing the outbox": ("store", "clear_outbox"),
     "noting in the students' records": ("rescoring", "note"),
-    "clearing the marks": ("store", "looked"),
     "letting go": ("store", "finish"),
 }
 
@@ -80,7 +78,7 @@ async def test_a_crash_at_any_step_is_made_good_by_another_replica(stage: Stage,
     }
     alive.publisher.published = published
     assert alive.noted() == set(CLASS[:6])
-    assert await alive.store.to_look_at() == set()
+    assert await alive.due() == set()
     assert await alive.store.stranded(alive.now(), timedelta(0)) == []
     assert len(await alive.scoring.said("2480|group:NA25a", alive.now())) == 1
     later = Scene(stage, "c")
@@ -133,20 +131,18 @@ async def test_facts_that_come_while_a_unit_is_computed_have_it_computed_again(s
 
 
 async def test_a_report_whose_signal_died_unnoted_is_asked_for_until_it_is_noted(stage: Stage) -> None:
-    """No student bears a mark then: the unit's own counter alone has it computed again."""
     scene = await prepared(stage)
     await scene.take_in(enrolments((("NA25a", CLASS[:6]), ("TE25b", OTHERS[:6]))))
     await scene.take_in(registers([*CLASS[:6], *OTHERS[:6]], DAYS[:8]))
     await scene.computed()
     weeks = [f"{day.year}-W{day.isocalendar().week:02d}" for day in (DAYS[0], DAYS[5])]
-    take_in = climate_handler(scene.store)
+    take_in = climate_handler(scene.store, scene.scoring)
     for subject, week, mean in (("group:NA25a", 0, 4.0), ("group:NA25a", 1, 3.0), ("group:TE25b", 1, 4.0)):
         await take_in(climate(subject, weeks[week], mean))
     die_at(scene.rescoring, "note", is_done=False)
     scene.late += 2 * EVERY
     with pytest.raises(CrashError):
         await scene.signalling.round()
-    assert await scene.store.to_look_at() == set()
     alive = Scene(stage, "b", scene.publisher)
     alive.late = scene.late + HELD_FOR
     await alive.computed()
@@ -166,7 +162,7 @@ async def test_what_another_replica_has_just_computed_is_not_computed_again(stag
         return found
 
     second.store.heads = meanwhile  # type: ignore[method-assign]
-    await first.store.ask(Unit(AUTHORITY, UNIT))
+    await first.scoring.ask([Unit(AUTHORITY, UNIT)])
     assert await second.signalling.round() == 0
 
 
@@ -178,8 +174,9 @@ async def test_a_unit_with_a_state_of_another_version_waits_until_it_is_made_ane
     assert document is not None
     known = orjson.loads(document["state"])
     known["basis"][1] -= 1
-    older = {"state": orjson.dumps(known).decode(), "basis": Basis(*known["basis"]).text()}
-    await students.update_one({"_id": CLASS[0]}, {"$set": older})
+    await students.update_one({"_id": CLASS[0]}, {"$set": {"state": orjson.dumps(known).decode()}})
+    older = f"{AUTHORITY}|{Basis(*known['basis']).text()}"
+    await scene.database["scoring_listings"].update_one({"_id": CLASS[0]}, {"$set": {"basis": older}})
     assert await scene.signalling.round() == 0
     assert scene.signals() == []
     assert await scene.rescoring.refresh(100) == 1

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from services.scoring.climate import HOLDS_DAYS, UnitClimate, Version, monday, reports
 from services.scoring.courses import Courses
 from services.scoring.group_sums import Member, Sums
-from services.scoring.records import Noted
+from services.scoring.records import Noted, Unit
 from services.scoring.rules import DEFAULT, GroupSignals, Rules
-from services.scoring.signal_messages import Announced, Said, Unit, announce, group_reasons
+from services.scoring.signal_messages import Announced, Said, announce, group_reasons
 from services.scoring.signal_unit import UnitJudged, judge_unit, noted
 from services.scoring.signals import Judged, stale_since
 from shared.events import GroupIndicator, GroupSignalChangedEvent
