@@ -143,7 +143,7 @@ def last_scores(bodies: Iterable[dict[str, Any]]) -> dict[str, oracle.Expected]:
 
 
 def _expected(data: dict[str, Any]) -> oracle.Expected:
-    points = {reason["indicator"]: reason["points"] for reason in data["reasons"]}
+    points = {reason["indicator"]: reason["points"] for reason in data["reasons"] if reason["points"]}
     return oracle.Expected(data["score"], data["level"], points, data.get("as_of"))
 
 
