@@ -73,7 +73,7 @@ class Stack:
     def _servers(self) -> list[Program]:
         return [
             *broker_programs(self.folder / "broker", self.ports.broker, counts_seconds=self.counts_seconds),
-            database_program(self.folder / "database", self.ports.database),
+            database_program(self.folder / "database", self.ports.database, is_durable=not self.throw_away),
             mail_sink_program(self.folder / "mail", self.ports),
         ]
 

@@ -133,7 +133,7 @@ def build_world(folder: Path, secrets: Secrets, replicas: dict[str, int]) -> Wor
     ports = free_base()
     servers = [
         *broker_programs(folder / "broker", ports.broker, counts_seconds=0.25),
-        _surviving(database_program(folder / "database", ports.database)),
+        database_program(folder / "database", ports.database, is_durable=True),
         mail_sink_program(folder / "mail", ports),
     ]
     count = sum(replicas.values())
@@ -159,13 +159,6 @@ def database_kind() -> str:
     if shutil.which("mongod"):
         return "mongod; majority writes are journaled"
     return "SecantusDB (embedded) with --sync-on-commit, without which kill -9 loses acknowledged writes"
-
-
-def _surviving(program: Program) -> Program:
-    """The embedded database, told to keep what it has acknowledged; mongod does that by itself for majority writes."""
-    if not program.command[0].endswith("secantusd-py"):
-        return program
-    return dataclasses.replace(program, command=[*program.command, "--sync-on-commit"])
 
 
 def _replica(template: Program, number: int, ports: Ports, folder: Path, spare: Iterator[int]) -> Replica:
