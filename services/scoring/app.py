@@ -42,14 +42,47 @@ REFRESH_SHARE = 0.5
 """Of the time: when new rules come, the events of today go on beside them."""
 
 
+class Lanes:
+    """The batches in work, and the shards' queues that feed them."""
+
+    def __init__(self, running: Running, rescoring: Rescoring) -> None:
+        settings = running.settings
+        self._running = running
+        self._lanes = [
+            Batcher[Incoming](rescoring.process, max_size=settings.batch_size, max_wait=settings.batch_wait_ms / 1000)
+            for _ in range(min(LANES, settings.shards))
+        ]
+        self._attached: set[int] = set()
+
+    def attach(self, shards: int) -> None:
+        """Has the queues of so many shards consumed."""
+        settings = self._running.settings
+        for shard in set(range(shards)) - self._attached:
+            self._attached.add(shard)
+            subscribe(
+                self._running.broker,
+                topology.scoring_queue(shard),
+                handler(self._lanes[shard % len(self._lanes)].submit, settings.zone),
+                prefetch=settings.batch_size,
+                title=f"{topology.scoring_queue(shard)}:facts",
+            )
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Starts the batches; they end with the stack."""
+        for lane in self._lanes:
+            await stack.enter_async_context(lane)
+
+
 def build(settings: Settings) -> FastAPI:
     """The service, ready to be served."""
     running = connect(SERVICE, settings)
-    store, rules = ScoringStore(running.database), RuleStore(running.database)
-    publish = confirmed_publish(running.broker, topology.RISK)
-    book = RuleBook(rules)
+    store, rules, signals = (
+        ScoringStore(running.database),
+        RuleStore(running.database),
+        SignalStore(running.database),
+    )
+    publish, book = confirmed_publish(running.broker, topology.RISK), RuleBook(rules)
     rescoring = Rescoring(store, publish, utc_now, book, settings.school_years_kept)
-    signals, every = SignalStore(running.database), timedelta(minutes=settings.signal_minutes)
     signalling = Signalling(
         signals,
         store,
@@ -57,38 +90,15 @@ def build(settings: Settings) -> FastAPI:
         book,
         publish=publish,
         clock=utc_now,
-        every=every,
+        every=timedelta(minutes=settings.signal_minutes),
         holder=secrets.token_hex(8),
     )
-    lanes = [
-        Batcher[Incoming](rescoring.process, max_size=settings.batch_size, max_wait=settings.batch_wait_ms / 1000)
-        for _ in range(min(LANES, settings.shards))
-    ]
-    attached: set[int] = set()
-
-    def attach(shards: int) -> None:
-        for shard in set(range(shards)) - attached:
-            attached.add(shard)
-            subscribe(
-                running.broker,
-                topology.scoring_queue(shard),
-                handler(lanes[shard % len(lanes)].submit, settings.zone),
-                prefetch=settings.batch_size,
-                title=f"{topology.scoring_queue(shard)}:facts",
-            )
-
-    attach(settings.shards)
-    subscribe(
-        running.broker,
-        topology.CLIMATE_QUEUE,
-        climate_handler.handler(signals, store),
-        prefetch=climate_handler.PREFETCH,
-        title=f"{topology.CLIMATE_QUEUE}:climate",
-    )
-    publisher(running.broker, topology.RISK, topology.SCORED_KEY, RiskScoredEvent, "risk.scored")
-    publisher(running.broker, topology.RISK, topology.LEVEL_CHANGED_KEY, RiskLevelChangedEvent, "risk.level_changed")
-    publisher(running.broker, topology.RISK, topology.ALERT_WITHDRAWN_KEY, AlertWithdrawnEvent, "risk.alert_withdrawn")
-    publisher(running.broker, topology.RISK, topology.GROUP_SIGNAL_KEY, GroupSignalChangedEvent, "group.signal_changed")
+    lanes = Lanes(running, rescoring)
+    lanes.attach(settings.shards)
+    climate = climate_handler.handler(signals, store)
+    title = f"{topology.CLIMATE_QUEUE}:climate"
+    subscribe(running.broker, topology.CLIMATE_QUEUE, climate, prefetch=climate_handler.PREFETCH, title=title)
+    _declare_publishers(running)
 
     @asynccontextmanager
     async def start(_: Running) -> AsyncIterator[None]:
@@ -96,16 +106,10 @@ def build(settings: Settings) -> FastAPI:
         await rules.prepare()
         await signals.prepare()
         async with AsyncExitStack() as stack:
-            for lane in lanes:
-                await stack.enter_async_context(lane)
-            rounds = (
-                Rounds("sweeping", lambda: rescoring.sweep(STRANDED_AFTER, SWEEP_LIMIT), SWEEP_EVERY_SECONDS),
-                Rounds("refreshing", lambda: rescoring.refresh(REFRESH_LIMIT), REFRESH_EVERY_SECONDS, REFRESH_SHARE),
-                Rounds("signalling", signalling.round, min(SIGNAL_EVERY_SECONDS, every.total_seconds()), SIGNAL_SHARE),
-            )
-            await stack.enter_async_context(background(SERVICE, *rounds))
+            await lanes.open(stack)
+            await stack.enter_async_context(background(SERVICE, *_rounds(settings, rescoring, signalling)))
             # Where KVAR_SHARDS was larger once, publishers may still fill those queues: somebody must work them off.
-            attach(await shards_there(running.broker, settings.shards))
+            lanes.attach(await shards_there(running.broker, settings.shards))
             yield
 
     return build_app(
@@ -113,4 +117,24 @@ def build(settings: Settings) -> FastAPI:
         start,
         title="Kvar scoring",
         description="Keeps the facts of every student and says how great the risk is and why.",
+    )
+
+
+def _declare_publishers(running: Running) -> None:
+    for key, event, title in (
+        (topology.SCORED_KEY, RiskScoredEvent, "risk.scored"),
+        (topology.LEVEL_CHANGED_KEY, RiskLevelChangedEvent, "risk.level_changed"),
+        (topology.ALERT_WITHDRAWN_KEY, AlertWithdrawnEvent, "risk.alert_withdrawn"),
+        (topology.GROUP_SIGNAL_KEY, GroupSignalChangedEvent, "group.signal_changed"),
+    ):
+        publisher(running.broker, topology.RISK, key, event, title)
+
+
+def _rounds(settings: Settings, rescoring: Rescoring, signalling: Signalling) -> tuple[Rounds, ...]:
+    """What is done beside the events."""
+    signals_every = min(SIGNAL_EVERY_SECONDS, 60 * settings.signal_minutes)
+    return (
+        Rounds("sweeping", lambda: rescoring.sweep(STRANDED_AFTER, SWEEP_LIMIT), SWEEP_EVERY_SECONDS),
+        Rounds("refreshing", lambda: rescoring.refresh(REFRESH_LIMIT), REFRESH_EVERY_SECONDS, REFRESH_SHARE),
+        Rounds("signalling", signalling.round, signals_every, SIGNAL_SHARE),
     )
