@@ -79,24 +79,39 @@ def amqp_url(broker_server: BrokerServer) -> str:
     return broker_server.amqp_url
 
 
-@pytest.fixture(scope="session")
-def new_vhost(broker_server: BrokerServer) -> Iterator[Callable[[], str]]:
-    """Makes an empty virtual host (20 ms) and returns its address; all are removed at the end of the session."""
+@contextlib.contextmanager
+def _vhosts(server: BrokerServer) -> Iterator[Callable[[], str]]:
+    """Makes empty virtual hosts (20 ms), and removes them at the end: thousands of idle quorum queues slow a broker down."""
     with contextlib.ExitStack() as stack:
 
         def make() -> str:
             name = f"test-{secrets.token_hex(6)}"
-            broker_server.management.create_vhost(name)
-            stack.callback(broker_server.management.delete_vhost, name)
-            return f"{broker_server.amqp_url.rstrip('/')}/{name}"
+            server.management.create_vhost(name)
+            stack.callback(server.management.delete_vhost, name)
+            return f"{server.amqp_url.rstrip('/')}/{name}"
 
         yield make
 
 
+@pytest.fixture
+def new_vhost(broker_server: BrokerServer) -> Iterator[Callable[[], str]]:
+    """Makes an empty virtual host and returns its address; it is gone when the test is."""
+    with _vhosts(broker_server) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def session_amqp_url(broker_server: BrokerServer) -> Iterator[str]:
+    """Address of a virtual host that lasts as long as the session."""
+    with _vhosts(broker_server) as make:
+        yield make()
+
+
 @pytest.fixture(scope="module")
-def module_amqp_url(new_vhost: Callable[[], str]) -> str:
+def module_amqp_url(broker_server: BrokerServer) -> Iterator[str]:
     """Address of a virtual host that only this test module uses."""
-    return new_vhost()
+    with _vhosts(broker_server) as make:
+        yield make()
 
 
 @pytest.fixture(scope="session")

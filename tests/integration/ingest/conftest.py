@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,9 +82,9 @@ def environment(amqp_url: str, mongo_url: str, database: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def stage(new_vhost: Callable[[], str], mongo_url: str, run_folder: Path) -> Iterator[Stage]:
+def stage(session_amqp_url: str, mongo_url: str, run_folder: Path) -> Iterator[Stage]:
     """The running service and where its broker and database are."""
-    amqp_url, database = new_vhost(), f"ingest_{secrets.token_hex(6)}"
+    amqp_url, database = session_amqp_url, f"ingest_{secrets.token_hex(6)}"
     log = run_folder / "ingest.log"
     with service_process(environment(amqp_url, mongo_url, database), log) as url:
         wait_for(f"{url}/health/ready", None, log)
