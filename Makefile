@@ -32,7 +32,7 @@ up: ## start everything on this machine and keep its data: for feeding it yourse
 
 test: ## run all tests: unit, integration (private broker and database), end to end
 	$(setup) dev servers
-	@$(python) -m pytest $(ARGS)
+	@$(python) -m pytest $(or $(ARGS),-n 2 --dist loadfile)
 
 chaos: ## kill, pause and cut off everything while events flow, then prove that nothing was lost or counted twice
 	$(setup) dev servers
