@@ -11,6 +11,7 @@ HOST = "127.0.0.1"
 # Below the range that Linux (32768…) and macOS (49152…) hand out to outgoing connections, so that a port found free here
 # is not taken by somebody's client a moment later.
 _RANGE = range(20_000, 32_000)
+_part = _RANGE
 
 
 class PortInUseError(Exception):
@@ -29,9 +30,18 @@ def is_free(port: int) -> bool:
     return True
 
 
+def keep_to_part(number: int, parts: int) -> None:
+    """Has this process choose from one of several equal parts, so that it never takes a port that another has just found
+    free: a broker listens seconds after its ports were chosen.
+    """
+    global _part  # noqa: PLW0603 - one choice for the whole process
+    size = len(_RANGE) // parts
+    _part = _RANGE[number * size : (number + 1) * size]
+
+
 def free_ports(count: int) -> list[int]:
     """Different ports that are free now, for programs that are started at once."""
-    order = random.sample(_RANGE, len(_RANGE))
+    order = random.sample(_part, len(_part))
     found = [port for port, _ in zip((port for port in order if is_free(port)), range(count), strict=False)]
     if len(found) < count:
         raise PortInUseError(f"only {len(found)} of the {count} ports needed are free between 20000 and 32000")
