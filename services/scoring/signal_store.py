@@ -39,8 +39,6 @@ class SignalStore:
 
     def __init__(self, database: mongo.Database) -> None:
         self._students = database["scoring_students"]
-        self._listings = database["scoring_listings"]
-        self._asked = database["scoring_asked"]
         self._units = database["scoring_signals"]
         self._climate = database["scoring_climate"]
 
@@ -54,12 +52,6 @@ class SignalStore:
             ],
         )
         await mongo.ensure_indexes(self._climate, [mongo.IndexModel([("key", mongo.ASCENDING)], name="key")])
-
-    async def asked(self) -> dict[Unit, int]:
-        """How often each unit has been asked to look at its groups."""
-        with mongo.outages():
-            found = [document async for document in self._asked.find({})]
-        return {Unit(document["authority"], document["school_unit"]): document["asked"] for document in found}
 
     async def heads(self) -> list[Head]:
         """Of all units."""
@@ -123,10 +115,8 @@ class SignalStore:
             found = [one async for one in self._units.find({"outbox.since": {"$lt": now - age}})]
         return [(Unit(one["authority"], one["school_unit"]), signal_documents.outbox_entries(one)) for one in found]
 
-    async def students(self, unit: Unit) -> AsyncIterator[list[Seen]]:
-        """The students of a unit, some at a time."""
-        with mongo.outages():
-            listed = sorted([found["_id"] async for found in self._listings.find({"unit": unit.key}, {"_id": 1})])
+    async def students(self, listed: Sequence[str]) -> AsyncIterator[list[Seen]]:
+        """Students as signals see them, some at a time."""
         for start in range(0, len(listed), STUDENTS_AT_A_TIME):
             query = {"_id": {"$in": listed[start : start + STUDENTS_AT_A_TIME]}}
             with mongo.outages():

@@ -76,7 +76,7 @@ class Signalling:
         """Computes units that are due, longest waiting first, until it has taken long enough; returns how many."""
         started = self._clock()
         await self._sweep()
-        asked = await self._store.asked()
+        asked = await self._scoring.asked()
         heads = {head.unit: head for head in await self._store.heads()}
         answered = {unit: heads[unit].answered if unit in heads else 0 for unit in asked}
         waiting = {
@@ -106,7 +106,8 @@ class Signalling:
         record = await self._store.take(unit, self._holder, now, until=until, idle_since=idle_since)
         if record is None:
             return False
-        students = [student async for some in self._store.students(unit) for student in some]
+        listed = await self._scoring.students_of(unit)
+        students = [student async for some in self._store.students(listed) for student in some]
         if not all(student.is_readable for student in students):
             # While a new version of Kvar is brought in; the students' states are made anew beside this.
             await self._store.finish(record, now, None)

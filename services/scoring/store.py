@@ -129,6 +129,17 @@ class ScoringStore:
             duplicates = (await mongo.bulk_write(self._asked, operations)).duplicates
             operations = [operations[position] for position in duplicates]  # somebody has just made it; now it is there
 
+    async def asked(self) -> dict[Unit, int]:
+        """How often each school unit has been asked."""
+        with mongo.outages():
+            found = [document async for document in self._asked.find({})]
+        return {Unit(document["authority"], document["school_unit"]): document["asked"] for document in found}
+
+    async def students_of(self, unit: Unit) -> list[str]:
+        """The students of a school unit, in order."""
+        with mongo.outages():
+            return sorted([found["_id"] async for found in self._listings.find({"unit": unit.key}, {"_id": 1})])
+
     async def outdated(self, authority: str, basis: Basis, limit: int) -> list[str]:
         """Students of an authority whose state was made by something older."""
         query = {"basis": {"$gte": f"{authority}|", "$lt": f"{authority}|{basis.text()}"}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -30,13 +29,6 @@ STUDENTS = [pseudonym(f"elev {n}") for n in range(7)]
 DAYS = school_days(MONDAY, 12)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MILD = Rules(levels=Levels(targeted=60, individual=90))
-
-
-@pytest.fixture
-def stage(new_vhost: Callable[[], str], mongo_url: str) -> Iterator[Stage]:
-    made = Stage.of(new_vhost(), mongo_url)
-    yield made
-    made.close()
 
 
 def rescoring(stage: Stage, publisher: Publisher, now: datetime = NOW) -> Rescoring:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import orjson
@@ -18,13 +18,6 @@ from tests.integration.scoring.stage import CrashError, Publisher, Stage, batch,
 pytestmark = pytest.mark.integration
 
 STUDENTS = [pseudonym(name) for name in ("åsa", "örjan", "ali", "märta")]
-
-
-@pytest.fixture
-def stage(new_vhost: Callable[[], str], mongo_url: str) -> Iterator[Stage]:
-    made = Stage.of(new_vhost(), mongo_url)
-    yield made
-    made.close()
 
 
 def term(days: int = 14) -> list[AnyEvent]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -28,15 +27,7 @@ from tests.integration.scoring.signal_scene import (
 )
 from tests.integration.scoring.stage import Stage, until
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def stage(new_vhost: Callable[[], str], mongo_url: str) -> Iterator[Stage]:
-    made = Stage.of(new_vhost(), mongo_url)
-    made.settings = made.settings.model_copy(update={"signal_minutes": 0.001})
-    yield made
-    made.close()
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("signals_at_once")]
 
 
 async def test_a_class_that_worsens_together_is_told_of_once_until_it_has_recovered(stage: Stage) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -32,15 +32,7 @@ from tests.integration.scoring.signal_scene import (
 )
 from tests.integration.scoring.stage import CrashError, Stage
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def stage(new_vhost: Callable[[], str], mongo_url: str) -> Iterator[Stage]:
-    made = Stage.of(new_vhost(), mongo_url)
-    made.settings = made.settings.model_copy(update={"signal_minutes": 0.001})
-    yield made
-    made.close()
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("signals_at_once")]
 
 
 STEPS = {
