@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from rich.console import Console, Group
-from rich.padding import Padding
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -41,18 +40,18 @@ def show(explanation: Explanation, signals: Sequence[Reason], zone: tzinfo, cons
         console.print(
             f"{found.points:3}  {sentence}  ({found.indicator.name}, from {date.fromordinal(found.first_day)})"
         )
-        console.print(Padding(_evidence(explanation.evidence[found.indicator.name], zone), (0, 0, 0, 5)))
+        for line in _evidence(explanation.evidence[found.indicator.name], zone):
+            console.print(Text(f"     {line}", style="dim"))
     for signal in signals:
         console.print(f"  0  The whole group {signal.group}: {signal.indicator}, {dict(signal.numbers)}")
     _show_steps(explanation.steps, zone, console)
     _show_announcements(explanation, zone, console)
 
 
-def _evidence(evidence: Sequence[Evidence], zone: tzinfo) -> Group:
-    lines = [Text(f"{_fact(each.fact)}{_received(each, zone)}", style="dim") for each in evidence[-SHOWN_FACTS:]]
-    if len(evidence) > SHOWN_FACTS:
-        lines.insert(0, Text(f"… {len(evidence) - SHOWN_FACTS} earlier, see --json", style="dim"))
-    return Group(*lines)
+def _evidence(evidence: Sequence[Evidence], zone: tzinfo) -> list[str]:
+    lines = [f"{_fact(each.fact)}{_received(each, zone)}" for each in evidence[-SHOWN_FACTS:]]
+    earlier = len(evidence) - SHOWN_FACTS
+    return [f"… {earlier} earlier, see --json", *lines] if earlier > 0 else lines
 
 
 def _received(each: Evidence, zone: tzinfo) -> str:
@@ -81,7 +80,7 @@ def _show_steps(steps: Sequence[Step], zone: tzinfo, console: Console) -> None:
         table.add_row(
             f"{step.at.astimezone(zone):%Y-%m-%d %H:%M:%S}", f"{step.score_before} → {step.score}", level, _told(step)
         )
-    console.print(table)
+    console.print(table, soft_wrap=False)
 
 
 def _told(step: Step) -> str:

@@ -126,7 +126,8 @@ def test_what_is_read_names_level_reasons_facts_and_way() -> None:
     said = [message for event in events for message in watched.take([event])]
     told = explained(events, datetime(2027, 1, 1, 12, tzinfo=UTC), said)
     out = io.StringIO()
-    show(told, (), STOCKHOLM, Console(file=out, width=160, highlight=False))
+    # As wide as a pipe is taken to be, with the command's options: nothing may be cut off.
+    show(told, (), STOCKHOLM, Console(file=out, width=80, highlight=False, soft_wrap=True))
     text = out.getvalue().replace("\N{NO-BREAK SPACE}", " ")
     assert "as known at 2027-01-01 13:00:00 CET" in text
     assert f"Score {told.assessment.score}, level targeted, by points-3" in text
