@@ -36,7 +36,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "empty": "Inga händelser ännu",
         "empty_why": "Här visas skolenheterna när de första inskrivningarna eller riskvärdena har kommit.",
         "counted": "Räknat",
-        "levels_why": "Nivåer: universell under 25 poäng, riktad 25–49, individuell från 50. "
+        "levels_why": "Nivåer, om huvudmannen inte har satt egna gränser: "
+        "universell under 25 poäng, riktad 25–49, individuell från 50. "
         "Nivån stiger efter två dagar över gränsen, eller genast vid 20 poäng mer, "
         "och sjunker efter tio dagar klart under den.",
         "students": "Elever",
@@ -136,7 +137,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "empty": "No events yet",
         "empty_why": "School units appear here when the first enrolments or scores have come in.",
         "counted": "Counted",
-        "levels_why": "Levels: universal below 25 points, targeted 25–49, individual from 50. "
+        "levels_why": "Levels, unless the authority has set numbers of its own: "
+        "universal below 25 points, targeted 25–49, individual from 50. "
         "The level rises after two days above, or at once by 20 points, "
         "and falls after ten days clearly below.",
         "students": "Students",
