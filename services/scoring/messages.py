@@ -212,7 +212,7 @@ def _corrected(news: Sequence[Fact]) -> list[CorrectedFact]:
 def _corrected_fact(fact: LessonFact | MarkFact) -> CorrectedFact:
     if isinstance(fact, LessonFact):
         return CorrectedFact(
-            kind="lesson", key=fact.lesson, day=date.fromordinal(fact.day), revision=fact.version.revision
+            kind="attendance", key=fact.lesson, day=date.fromordinal(fact.day), revision=fact.version.revision
         )
     day = date.fromordinal(fact.version.recorded_on)
     return CorrectedFact(kind="mark", key=f"{fact.course} {fact.kind}", day=day, revision=fact.version.revision)

@@ -12,10 +12,12 @@ from shared.events.envelope import (
     Code,
     Envelope,
     Fact,
+    Precedence,
     StudentFact,
     canonical_json,
     content_digest,
     field_errors,
+    precedence,
 )
 from shared.events.grade import GradeKind, GradeRecorded
 from shared.events.messages import (
@@ -71,6 +73,7 @@ __all__ = [
     "GroupSignalChangedEvent",
     "Level",
     "Person",
+    "Precedence",
     "Reason",
     "RiskLevelChanged",
     "RiskLevelChangedEvent",
@@ -83,6 +86,7 @@ __all__ = [
     "canonical_json",
     "content_digest",
     "field_errors",
+    "precedence",
     "read_door_event",
     "read_event",
 ]

@@ -28,7 +28,7 @@ class AttendanceRecorded(StudentFact):
     minutes of this student. Published by school information systems, read by scoring. Never carries a cause of absence.
     """
 
-    lesson: str = Field(min_length=1, max_length=128, description="the source's stable id of this occurrence")
+    lesson: Code = Field(description="the source's stable id of this occurrence")
     group: Code | None = None
     course: Code | None = None
     starts_at: AwareDatetime

@@ -4,18 +4,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.events.envelope import Fact
+from shared.events.envelope import Code, Fact
 
 MIN_ANSWERS = 5
 
 
 class ClimateReported(Fact):
-    """Means of a group's or unit's answers in one week. Key: subject (`group:…` or `unit:…`) + `period`.
+    """Means of a group's or unit's answers in one week. Key: subject (`group:…` or `unit:…`) + `school_unit` + `period`.
 
-    Fewer than five answers are refused: they would show single persons.
+    A group's code is unique within its school unit only: where several units of the authority use it, a report that names
+    no `school_unit` is nobody's. Fewer than five answers are refused: they would show single persons.
     """
 
-    period: str = Field(pattern=r"^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])$", description="ISO week, 2026-W07")
+    school_unit: Code | None = Field(default=None, description="of a group: the unit whose group it is")
+    period: str = Field(pattern=r"^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$", description="ISO week, 2026-W07")
     answers: int = Field(ge=MIN_ANSWERS)
     safety: float = Field(ge=1.0, le=5.0, strict=False)
     inclusion: float = Field(ge=1.0, le=5.0, strict=False)

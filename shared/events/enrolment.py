@@ -21,8 +21,9 @@ class EnrolmentStatus(StrEnum):
 class EnrolmentChanged(StudentFact):
     """A place at a school unit. Key: subject + `school_unit` + `starts_on`.
 
-    `coach` is the `subject` of that coach's `staff.changed`. Published by school information systems, read by scoring,
-    notify and reporting.
+    It holds from `starts_on` to `ends_on`, both included, whatever `status` says; `ended` without `ends_on` ends on the day of
+    the event's `time`. Where a student is on a day, of all places: `shared.events.places`. A coach is named by the `subject`
+    of that person's `staff.changed`. Published by school information systems, read by scoring, notify and reporting.
     """
 
     programme: Code | None = None
@@ -30,7 +31,9 @@ class EnrolmentChanged(StudentFact):
     study_year: int | None = Field(default=None, ge=1, le=4)
     curriculum: Literal["gy11", "gy25"] | None = None
     groups: list[Code] = Field(default_factory=list, max_length=100)
-    coach: StaffId | None = None
+    main: bool = Field(default=True, description="false for a course at another school beside the student's own")
+    coach: StaffId | None = Field(default=None, description="who is told first")
+    coaches: list[StaffId] = Field(default_factory=list, max_length=20, description="all who are, such as two mentors")
     status: EnrolmentStatus = Field(strict=False)
     starts_on: date
     ends_on: date | None = None

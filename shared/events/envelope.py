@@ -1,25 +1,50 @@
 """The CloudEvents 1.0 envelope that every message wears, and what all facts have in common."""
 
 import hashlib
+import unicodedata
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from shared.errors import FieldError
 
 MAX_REVISION = 2**53 - 1
 FOUND_LENGTH = 80
 
-Code = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-"""A code of the source system (school unit, group, course, staff), kept as the source writes it."""
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories of control and format characters, surrogates, separators of lines and paragraphs."""
+
+
+def _spelt_once(text: str) -> str:
+    """The one spelling of a code: Unicode NFC, nothing in it that cannot be seen.
+
+    Raises:
+        PydanticCustomError: a control character, or a blank at either end (of what follows a prefix such as `id:`, too).
+    """
+    if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+        raise PydanticCustomError("control_character", "no control or invisible characters")
+    if any(part != part.strip() for part in (text, text.partition(":")[2])):
+        raise PydanticCustomError("blank_at_the_end", "no blanks at the beginning or end")
+    return unicodedata.normalize("NFC", text)
+
+
+SpeltOnce = AfterValidator(_spelt_once)
+"""For every code and id: two spellings of one school are one school."""
+
+Code = Annotated[str, StringConstraints(min_length=1, max_length=128), SpeltOnce]
+"""A code of the source system (school unit, group, course), in Unicode NFC."""
 
 StudentReference = Annotated[
-    str, StringConstraints(pattern=r"^(id:.{1,200}|civic:\d{8}[0-9A-Z]{4}|ss12000:[0-9a-fA-F-]{36})$")
+    str,
+    StringConstraints(pattern=r"^(id:.{1,200}|civic:[0-9]{8}[0-9A-Z]{4}|ss12000:[0-9a-fA-F-]{36})$"),
+    SpeltOnce,
 ]
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^p_[a-z2-7]{26}$")]
-StaffId = Annotated[str, StringConstraints(pattern=r"^staff:.{1,200}$")]
-GroupOrUnit = Annotated[str, StringConstraints(pattern=r"^(group|unit):.{1,200}$")]
+StaffId = Annotated[str, StringConstraints(pattern=r"^staff:.{1,300}$"), SpeltOnce]
+"""At the door the publisher's own id; behind it `staff:SPACE/ID`, unique in the authority."""
+GroupOrUnit = Annotated[str, StringConstraints(pattern=r"^(group|unit):.{1,200}$"), SpeltOnce]
 
 
 class Contract(BaseModel):
@@ -29,7 +54,7 @@ class Contract(BaseModel):
 
 
 class Fact(Contract):
-    """A versioned statement of a source. The highest `revision` wins; see `content_digest` for ties."""
+    """A versioned statement of a source: of several with one business key the one of highest `precedence` is valid."""
 
     revision: int = Field(
         ge=0, le=MAX_REVISION, description="normally the source's time of modification in milliseconds"
@@ -49,12 +74,13 @@ class Envelope(Contract, Generic[DataT]):
     """CloudEvents 1.0, structured JSON mode.
 
     `source` + `id` is unique: the same pair again is a repetition, not news. `authority` is the tenant and must be the
-    publisher's own. `recordedtime` is stamped by ingest: the time of receipt, by which "known at T" is answered.
+    publisher's own. Stamped by ingest: `recordedtime`, the time of receipt, by which "known at T" is answered; `under`, of
+    a fact about a student, the keyed hash of the reference under which it came.
     """
 
     specversion: Literal["1.0"] = "1.0"
-    id: str = Field(min_length=1, max_length=255)
-    source: str = Field(min_length=1, max_length=255, description="/authorities/2480/systems/NAME")
+    id: Annotated[str, Field(min_length=1, max_length=255), SpeltOnce]
+    source: Annotated[str, Field(min_length=1, max_length=255, description="/authorities/2480/systems/NAME"), SpeltOnce]
     type: str
     subject: str
     time: AwareDatetime = Field(description="when the source recorded it")
@@ -62,6 +88,7 @@ class Envelope(Contract, Generic[DataT]):
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: str | None = None
     recordedtime: AwareDatetime | None = None
+    under: str | None = Field(default=None, max_length=64)
     traceparent: str | None = Field(default=None, max_length=64)
     data: DataT
 
@@ -76,8 +103,20 @@ def canonical_json(value: Any) -> bytes:
 
 
 def content_digest(value: Any) -> str:
-    """SHA-256 (hex) of the canonical JSON; of two facts with the same revision the one with the greater digest wins."""
+    """SHA-256 (hex) of the canonical JSON."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+Precedence = tuple[int, str]
+"""Revision, then digest of the content: compared as tuples, the greater one is valid."""
+
+
+def precedence(fact: Fact) -> Precedence:
+    """Which of several versions of one fact is valid: the same for every reader, in whatever order they arrive.
+
+    The highest revision; on a tie the greater SHA-256 (hex) of the canonical JSON of `data` without absent fields.
+    """
+    return fact.revision, content_digest(fact.model_dump(mode="json", exclude_none=True))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

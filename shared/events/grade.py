@@ -25,11 +25,11 @@ class GradeKind(StrEnum):
 
 
 class GradeRecorded(StudentFact):
-    """A mark or warning. Key: subject + `course` + `kind`.
+    """A mark or warning. Key: subject + `course` + `kind` + `recorded_on`.
 
-    What counts on a school day is, of the key's revisions with `recorded_on` up to that day, the highest: marks change
-    with time, and that is no correction. `-` means no basis for a grade because of absence: it is not an F.
-    Published by school information systems, read by scoring.
+    Marks change with time, and that is no correction: of a course and kind the latest `recorded_on` up to a school day counts
+    on it. A retraction takes back its own `recorded_on` alone. `-` means no basis for a grade because of absence: it is not
+    an F. Published by school information systems, read by scoring.
     """
 
     course: Code = Field(description="course code, or subject code and level (Gy25)")
@@ -46,6 +46,11 @@ class GradeRecorded(StudentFact):
     kind: GradeKind = Field(strict=False)
     value: str = Field(description="A…F or -; for a warning open or closed")
     recorded_on: date
+    replaces: list[Code] = Field(
+        default_factory=list,
+        max_length=50,
+        description="of a final grade: courses that it makes up for when passed, from `recorded_on` on, in either curriculum",
+    )
     state: Literal["recorded", "retracted"] = "recorded"
 
     @field_validator("value")

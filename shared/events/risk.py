@@ -48,9 +48,10 @@ class Reason(Contract):
 class RiskScored(Contract):
     """A student's risk as it stands. Guarded by `revision`: a reader keeps only a higher one than it has.
 
-    `as_of` is the newest day in the student's own facts; `fresh_until` the newest day with a taken register. `stale_since`:
-    the first day from which on the group had ten school days without any register of this student; nothing when not
-    stale. Published by scoring, read by reporting.
+    `school_unit` and `groups`: where the student is today; where no place is known, the unit that the registers name. `as_of`
+    is the newest day in the student's own facts; `fresh_until` the newest day with a taken register. `stale_since`: the first
+    of the school unit's school days without any register of this student, `stale_school_days` of them by the authority's
+    rules; both are there only for a stale student. Published by scoring, read by reporting.
     """
 
     school_unit: Code | None = None
@@ -61,6 +62,7 @@ class RiskScored(Contract):
     as_of: date | None = None
     fresh_until: date | None = None
     stale_since: date | None = None
+    stale_school_days: int | None = Field(default=None, ge=1)
     model_version: str
     revision: int
 
@@ -91,11 +93,14 @@ class RiskLevelChanged(Contract):
 
 
 class CorrectedFact(Contract):
-    """A fact whose newer version made an alert wrong. `key`: the lesson, or the course and kind of mark. `day`: its school
-    day, or the day on which the mark was recorded.
+    """What made an alert wrong: the newer version of a fact, or new rules of the authority.
+
+    `key`: the lesson; the course and kind of mark; the school unit of a place; the model's version. `day`: the school day; the
+    day on which the mark was recorded; the place's first day; the day since which the rules hold. `revision`: of the fact, or
+    the number of the rules' version.
     """
 
-    kind: Literal["lesson", "mark"]
+    kind: Literal["attendance", "mark", "place", "rules"]
     key: str
     day: date
     revision: int
@@ -106,8 +111,9 @@ class AlertWithdrawn(Contract):
     it was raised on. The event's id is `{subject}:{n}`; `n` counts on with those of the level changes.
 
     `alert` is the id of the level change that is withdrawn, `alert_level` the level that it announced. `from` and `to`: the
-    student's level before and now; they are the same where the level had fallen already. `cause`: a correction of facts
-    (those in `corrected`, 20 at most), or a change of the authority's rules. Published by scoring, read by notify.
+    student's level before and now; they are the same where the level had fallen already. `cause`: a correction of facts, or a
+    change of the authority's rules. `corrected`: what was corrected and nothing else, the newest day first, 20 at most.
+    Published by scoring, read by notify.
     """
 
     model_config = ConfigDict(populate_by_name=True)

@@ -1,0 +1,173 @@
+"""The one rule of where a student is on a day, from all that is known of the student's places. Pure; the day is a parameter.
+
+A place holds from its first to its last day. Of several that hold the main one is where the student is, an active one before a
+paused one, then the latest begun. Days are day numbers (`date.toordinal`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from typing import NamedTuple
+
+from shared.events.enrolment import EnrolmentChanged, EnrolmentStatus
+from shared.events.envelope import precedence as precedence_of
+
+NO_END = 2**31
+"""Last day of a place whose end is not known."""
+
+
+class Place(NamedTuple):
+    """One version of a place. Key: `school_unit` and `starts_on`; see `supersedes` for which version is valid.
+
+    `ends_on`: the last day. `is_recorded` is false when the source takes the place back. `coaches`: first who is told first.
+    """
+
+    school_unit: str
+    starts_on: int
+    ends_on: int
+    is_recorded: bool
+    is_paused: bool
+    main: bool
+    groups: tuple[str, ...]
+    coaches: tuple[str, ...]
+    revision: int
+    digest: str
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What its versions have in common."""
+        return self.school_unit, self.starts_on
+
+    def supersedes(self, other: Place | None) -> bool:
+        """Whether it is the valid one of two versions.
+
+        By revision and digest as of every fact. Of equal content in events of different times the earlier end is valid: a
+        source that sends the same `ended` again and again ends the place once.
+        """
+        return other is None or self.precedence > other.precedence
+
+    @property
+    def precedence(self) -> tuple[int, str, int]:
+        """Compared as a tuple: the greater one is valid."""
+        return self.revision, self.digest, -self.ends_on
+
+    def holds_on(self, day: int) -> bool:
+        """Whether the day lies in it, both ends included."""
+        return self.is_recorded and self.starts_on <= day <= self.ends_on
+
+
+def place_of(data: EnrolmentChanged, time: datetime, zone: tzinfo) -> Place:
+    """The version of a place that an event states. `time`: the event's; `zone`: the authority's."""
+    revision, digest = precedence_of(data)
+    if data.ends_on is not None:
+        ends_on = data.ends_on.toordinal()
+    elif data.status is EnrolmentStatus.ENDED:
+        ends_on = time.astimezone(zone).date().toordinal()
+    else:
+        ends_on = NO_END
+    coaches = [data.coach, *data.coaches] if data.coach is not None else data.coaches
+    return Place(
+        school_unit=data.school_unit,
+        starts_on=data.starts_on.toordinal(),
+        ends_on=ends_on,
+        is_recorded=data.state == "recorded",
+        is_paused=data.status is EnrolmentStatus.PAUSED,
+        main=data.main,
+        groups=tuple(data.groups),
+        coaches=tuple(dict.fromkeys(coaches)),
+        revision=revision,
+        digest=digest,
+    )
+
+
+class Presence(StrEnum):
+    """How a student stands at the place of a day."""
+
+    ACTIVE = "active"
+    """The place holds."""
+    PAUSED = "paused"
+    """It holds, paused."""
+    ENDED = "ended"
+    """None holds; this one was the last."""
+    UPCOMING = "upcoming"
+    """None holds or has held; this one is the next to begin."""
+
+
+class Whereabouts(NamedTuple):
+    """Where a student is, was last, or will be first."""
+
+    place: Place
+    presence: Presence
+
+
+def standing(places: Iterable[Place]) -> list[Place]:
+    """The places that count (of each the valid version must be given): without those taken back or overlaid.
+
+    A place is overlaid when its first day lies within a newer one (by revision) of the same unit that goes on after that day:
+    the source has corrected the first day, and the old place must not come back when the new one ends. Two that merely meet,
+    one ending on the day on which the next begins, are both right.
+    """
+    found: list[Place] = []
+    for place in sorted((one for one in places if one.is_recorded), key=_newest_first):
+        if not any(_overlays(newer, place) for newer in found):
+            found.append(place)
+    return found
+
+
+def _newest_first(place: Place) -> tuple[int, int, str, str]:
+    return -place.revision, -place.starts_on, place.school_unit, place.digest
+
+
+def _overlays(newer: Place, place: Place) -> bool:
+    return (
+        newer.school_unit == place.school_unit
+        and newer.revision > place.revision
+        and newer.starts_on <= place.starts_on < newer.ends_on
+    )
+
+
+def place_on(places: Iterable[Place], day: int) -> Place | None:
+    """Where the student is on a day, nothing where no place holds. Of places of one unit that hold the newest revision is it."""
+    return _place_on(standing(places), day)
+
+
+def _place_on(known: Iterable[Place], day: int) -> Place | None:
+    of_units: dict[str, Place] = {}
+    for place in known:
+        if place.holds_on(day):
+            held = of_units.get(place.school_unit)
+            if held is None or (place.revision, place.starts_on) > (held.revision, held.starts_on):
+                of_units[place.school_unit] = place
+    return max(of_units.values(), key=_rank, default=None)
+
+
+def _rank(place: Place) -> tuple[bool, bool, int, str]:
+    return place.main, not place.is_paused, place.starts_on, place.school_unit
+
+
+def whereabouts(places: Iterable[Place], day: int) -> Whereabouts | None:
+    """Where the student is on a day, else where they were last, else where they will be first; nothing without any place."""
+    known = standing(places)
+    if (place := _place_on(known, day)) is not None:
+        return Whereabouts(place, Presence.PAUSED if place.is_paused else Presence.ACTIVE)
+    if over := [one for one in known if one.starts_on <= day or one.ends_on < one.starts_on]:
+        return Whereabouts(max(over, key=lambda one: (one.main, one.ends_on, *_rank(one))), Presence.ENDED)
+    if known:
+        return Whereabouts(
+            min(known, key=lambda one: (not one.main, one.starts_on, one.school_unit)), Presence.UPCOMING
+        )
+    return None
+
+
+def next_change(places: Iterable[Place], day: int) -> int | None:
+    """The first day after this one on which a place begins or is over; nothing when there is none."""
+    days = [edge for one in standing(places) for edge in (one.starts_on, one.ends_on + 1)]
+    return min((edge for edge in days if day < edge < NO_END), default=None)
+
+
+def lesson_counts(places: Iterable[Place], school_unit: str, day: int) -> bool:
+    """Whether a lesson at a unit on a day is the student's: within a place there, or where no place there is known at all."""
+    there = [one for one in standing(places) if one.school_unit == school_unit]
+    return not there or any(one.holds_on(day) for one in there)
