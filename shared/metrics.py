@@ -43,6 +43,22 @@ CONFLICTS = Counter(
     "Writes redone because another replica was faster. A steady high share: fewer replicas per shard would do.",
     ["service"],
 )
+OLDER_THAN_KNOWN = Counter(
+    "kvar_older_than_known_total",
+    "Facts that arrived after a newer version of them and change nothing, by service, authority and type. Many of one type: "
+    "a source sends revisions that go back, or once sent too high ones; `kvar explain` shows them.",
+    ["service", "authority", "type"],
+)
+BASELESS_RETRACTIONS = Counter(
+    "kvar_scoring_baseless_retractions_total",
+    "Retractions of marks that were not known, by authority. Rising: a source takes back under another date than it recorded.",
+    ["authority"],
+)
+UNREADABLE_RULES = Gauge(
+    "kvar_scoring_unreadable_rules",
+    "Rule versions in the database that this process cannot read; the last good version of each authority holds. Not zero: "
+    "another version of Kvar wrote them (it passes with the upgrade), or `kvar rules set` them anew.",
+)
 BEYOND_RETENTION = Counter(
     "kvar_scoring_beyond_retention_total",
     "Lessons older than what is kept, not taken. Rising: a source sends its whole past; nothing is wrong.",

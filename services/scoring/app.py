@@ -35,6 +35,9 @@ STRANDED_AFTER = timedelta(minutes=1)
 SWEEP_LIMIT = 500
 REFRESH_LIMIT = 50
 REFRESH_EVERY_SECONDS = 2.0
+MOVE_LIMIT = 500
+MOVE_EVERY_SECONDS = 5.0
+"""Places begin and end at midnight, in August all at once: 300,000 take about an hour."""
 SIGNAL_EVERY_SECONDS = 10.0
 SIGNAL_SHARE = 0.5
 """Of the time: what groups say may be an hour late, the events of today not."""
@@ -82,7 +85,7 @@ def build(settings: Settings) -> FastAPI:
         SignalStore(running.database),
     )
     publish, book = confirmed_publish(running.broker, topology.RISK), RuleBook(rules)
-    rescoring = Rescoring(store, publish, utc_now, book, settings.school_years_kept)
+    rescoring = Rescoring(store, publish, utc_now, book, zone=settings.zone, school_years=settings.school_years_kept)
     signalling = Signalling(
         signals,
         store,
@@ -90,6 +93,7 @@ def build(settings: Settings) -> FastAPI:
         book,
         publish=publish,
         clock=utc_now,
+        zone=settings.zone,
         every=timedelta(minutes=settings.signal_minutes),
         holder=secrets.token_hex(8),
     )
@@ -136,5 +140,6 @@ def _rounds(settings: Settings, rescoring: Rescoring, signalling: Signalling) ->
     return (
         Rounds("sweeping", lambda: rescoring.sweep(STRANDED_AFTER, SWEEP_LIMIT), SWEEP_EVERY_SECONDS),
         Rounds("refreshing", lambda: rescoring.refresh(REFRESH_LIMIT), REFRESH_EVERY_SECONDS, REFRESH_SHARE),
+        Rounds("moving", lambda: rescoring.move(MOVE_LIMIT), MOVE_EVERY_SECONDS, REFRESH_SHARE),
         Rounds("signalling", signalling.round, signals_every, SIGNAL_SHARE),
     )

@@ -62,7 +62,9 @@ async def _explain(
         raise _failure(f"Scoring knows no student {student}.")
     announcements = [orjson.loads(body) for body in await store.said(student, moment)]
     versions = await RuleStore(database).versions(record.authority)
-    explanation = explained(student, moment, await store.all_facts(student), versions, announcements)
+    explanation = explained(
+        student, moment, await store.all_facts(student), versions, announcements, zone=settings.zone
+    )
     signals = record.noted.signals if at is None else ()
     if is_json:
         console.print_json(orjson.dumps(as_json(explanation, signals)).decode())

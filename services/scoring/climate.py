@@ -68,6 +68,13 @@ def reports(versions: Iterable[Version]) -> list[Report]:
     )
 
 
+def preferred(named: Iterable[Version], unnamed: Iterable[Version]) -> list[Version]:
+    """The versions that count of a group's reports: of a week that a report names the unit for, only such."""
+    known = list(named)
+    weeks = {version.period for version in known}
+    return [*known, *(version for version in unnamed if version.period not in weeks)]
+
+
 class UnitClimate:
     """All reports of a school unit and its groups, by subject (`group:…`, `unit:…`)."""
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from services.scoring.climate import Version, monday
-from services.scoring.messages import DIGEST_LENGTH
 from services.scoring.records import Unit
 from services.scoring.signal_documents import KeptReport
 from services.scoring.signal_store import SignalStore
 from services.scoring.store import ScoringStore
 from shared.errors import FieldError, Reject
-from shared.events import AnyEvent, ClimateReportedEvent, content_digest
+from shared.events import AnyEvent, ClimateReportedEvent, precedence
 
 PREFETCH = 20
 
@@ -22,9 +21,8 @@ def handler(store: SignalStore, scoring: ScoringStore) -> Callable[[AnyEvent], A
     async def on_event(event: AnyEvent) -> None:
         report = kept_report(event)
         await store.keep_report(report)
-        kind, _, code = report.subject.partition(":")
-        is_unit = kind == "unit"
-        units = [Unit(report.authority, code)] if is_unit else await store.units_with(report.authority, code)
+        unit, code = report.unit, report.subject.removeprefix("group:")
+        units = [unit] if unit.code else (await store.units_with(unit.authority, [code])).get(code, [])
         await scoring.ask(units)
 
     return on_event
@@ -46,6 +44,7 @@ def kept_report(event: AnyEvent) -> KeptReport:
     except ValueError as error:
         raise Reject("no such week", (FieldError("$.data.period", data.period, "a week of its year"),)) from error
     mean = (data.safety + data.inclusion + data.relations) / 3 if data.state == "recorded" else None
-    digest = content_digest(data.model_dump(mode="json", exclude_none=True))[:DIGEST_LENGTH]
-    version = Version(data.period, data.revision, digest, mean, data.answers)
-    return KeptReport(event.authority, event.subject, version, event.recordedtime)
+    version = Version(data.period, *precedence(data), mean, data.answers)
+    kind, _, code = event.subject.partition(":")
+    unit = Unit(event.authority, code if kind == "unit" else data.school_unit or "")
+    return KeptReport(unit, event.subject, version, event.recordedtime)

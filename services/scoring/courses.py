@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.scoring.facts import Mark
 
 FAILING = frozenset({"F", "-"})
 
-Marks = Mapping[tuple[str, str], Sequence[Mark]]
-"""Versions of marks by (course, kind)."""
+Marks = Mapping[tuple[str, str], Mapping[int, Mark]]
+"""The valid version of each mark, by (course, kind), then by the day number on which it was recorded."""
 
 
 class Courses(NamedTuple):
@@ -32,59 +33,115 @@ Timeline = list[tuple[int, Courses]]
 """(day number, how the courses stand from that day on), in order of days."""
 
 
-def timeline(marks: Marks) -> Timeline:
-    """From all versions of all marks: on each day the highest version recorded until then holds, unless it is a retraction.
+class _Held(NamedTuple):
+    """A mark that holds, and since when."""
 
-    Of the levels of a Gy25 subject the last passed grade counts: it makes up for an F or - at another level before it.
-    """
-    arrivals = sorted(
-        (version.recorded_on, course, kind, version)
-        for (course, kind), versions in marks.items()
-        for version in versions
-    )
-    held: dict[str, dict[str, Mark]] = {}
-    levels: dict[str, set[str]] = {}
-    shares: dict[str, Courses] = {}
-    found: Timeline = []
-    total = NONE
-    for day, course, kind, version in arrivals:
-        of_course = held.setdefault(course, {})
+    recorded_on: int
+    mark: Mark
+
+    @property
+    def is_passed(self) -> bool:
+        return self.mark.value not in FAILING
+
+
+@dataclass(slots=True)
+class _Standing:
+    """How all courses stand on a day, and what changes when a mark is recorded."""
+
+    total: Courses = NONE
+    shares: dict[str, Courses] = field(default_factory=dict)
+    """What each course adds."""
+    _held: dict[str, dict[str, _Held]] = field(default_factory=dict)
+    _levels: dict[str, set[str]] = field(default_factory=dict)
+    """Courses by subject of Gy25."""
+    _replaced: dict[str, set[str]] = field(default_factory=dict)
+    """Courses that are made up for, with the passed courses that name them."""
+
+    def record(self, course: str, kind: str, held: _Held) -> None:
+        """The mark holds from now on, in the place of the one before it."""
+        of_course = self._held.setdefault(course, {})
         before = of_course.get(kind)
-        if before is None or version > before:
-            of_course[kind] = version
-        related = {course}
-        for subject in {version.subject, before.subject if before else ""} - {""}:
-            related |= levels.setdefault(subject, {course})
-            levels[subject].add(course)
-        for one in related:
-            share, old = _share(held[one], [held[level] for level in related]), shares.get(one, NONE)
+        of_course[kind] = held
+        touched = {course}
+        for subject in {held.mark.subject, before.mark.subject if before else ""} - {""}:
+            self._levels.setdefault(subject, set()).add(course)
+            touched |= self._levels[subject]
+        if kind == "final":
+            touched |= self._replace(course, before, held)
+        for one in touched:
+            share, old = self._share(one), self.shares.get(one, NONE)
             if share != old:
-                shares[one] = share
-                total = Courses(*[whole + new - gone for whole, new, gone in zip(total, share, old, strict=True)])
+                self.shares[one] = share
+                self.total = Courses(
+                    *[sum_ + new - gone for sum_, new, gone in zip(self.total, share, old, strict=True)]
+                )
+
+    def _replace(self, course: str, before: _Held | None, held: _Held) -> set[str]:
+        """Notes which courses a grade makes up for; returns those for which that may have changed."""
+        named = set(before.mark.replaces) if before else set()
+        for other in named:
+            self._replaced.get(other, set()).discard(course)
+        if held.is_passed:
+            for other in set(held.mark.replaces) - {course}:
+                self._replaced.setdefault(other, set()).add(course)
+        return named | set(held.mark.replaces)
+
+    def _share(self, course: str) -> Courses:
+        """What a course adds."""
+        held = self._held.get(course, {})
+        if not held or self._replaced.get(course):
+            return NONE
+        final, warning = held.get("final"), held.get("warning")
+        counted = final or held.get("term")
+        if counted is not None and not counted.is_passed:
+            if final is not None and self._is_made_up_for(final):
+                return NONE
+            return Courses(1, 0, counted.mark.credits if final else 0, int(counted.mark.critical))
+        is_warned = final is None and warning is not None and warning.mark.value == "open"
+        return Courses(0, 1, 0, 0) if is_warned else NONE
+
+    def _is_made_up_for(self, failed: _Held) -> bool:
+        """Whether a level of the same subject has been passed since."""
+        subject = failed.mark.subject
+        finals = [self._held[level].get("final") for level in self._levels.get(subject, ())] if subject else []
+        return any(
+            final is not None
+            and final.is_passed
+            and final.mark.subject == subject
+            and final.recorded_on >= failed.recorded_on
+            for final in finals
+        )
+
+
+def timeline(marks: Marks) -> Timeline:
+    """From the valid versions of all marks: of a course and kind the one recorded last until a day holds on it.
+
+    Of the levels of a Gy25 subject the last passed grade counts: it makes up for an F or - at another level before it. A passed
+    grade makes up for the courses that it replaces while it holds.
+    """
+    standing = _Standing()
+    found: Timeline = []
+    for day, course, kind, mark in _recorded(marks):
+        standing.record(course, kind, _Held(day, mark))
         if found and found[-1][0] == day:
             found.pop()
-        found.append((day, total))
+        found.append((day, standing.total))
     return found
 
 
-def _share(held: Mapping[str, Mark], levels: Sequence[Mapping[str, Mark]]) -> Courses:
-    """What a course adds. `levels`: what is held of it and of the other levels of its subject."""
-    final, term, warning = held.get("final"), held.get("term"), held.get("warning")
-    is_graded = final is not None and final.value is not None
-    mark = final if is_graded else term
-    if mark is not None and mark.value in FAILING:
-        is_made_up_for = is_graded and any(_makes_up(level.get("final"), mark) for level in levels)
-        return NONE if is_made_up_for else Courses(1, 0, mark.credits if is_graded else 0, int(mark.critical))
-    is_warned = not is_graded and warning is not None and warning.value == "open"
-    return Courses(0, 1, 0, 0) if is_warned else NONE
+def failing(marks: Marks) -> frozenset[str]:
+    """The courses that count against the student at the end: failed or warned, and not made up for."""
+    standing = _Standing()
+    for day, course, kind, mark in _recorded(marks):
+        standing.record(course, kind, _Held(day, mark))
+    return frozenset(course for course, share in standing.shares.items() if share != NONE)
 
 
-def _makes_up(final: Mark | None, failed: Mark) -> bool:
-    return (
-        final is not None
-        and final.value is not None
-        and final.value not in FAILING
-        and bool(final.subject)
-        and final.subject == failed.subject
-        and final.recorded_on >= failed.recorded_on
+def _recorded(marks: Marks) -> list[tuple[int, str, str, Mark]]:
+    """All marks that hold or have held, in the order of the days on which they were recorded."""
+    return sorted(
+        (recorded_on, course, kind, mark)
+        for (course, kind), versions in marks.items()
+        for recorded_on, mark in versions.items()
+        if mark.value is not None
     )

@@ -6,18 +6,20 @@ What students are searched by stands in a document of its own, which is seldom w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from services.scoring.courses import Courses
-from services.scoring.facts import Day, Fact, Lesson, LessonFact, Mark, MarkFact, Place, PlaceFact
+from services.scoring.days import Day
+from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
 from services.scoring.level import Standing
 from services.scoring.records import STATE_FORMAT, Basis, KeptFact, Noted, OutboxEntry, StudentRecord
-from services.scoring.student import Raised, Student
+from services.scoring.student import Raised, Student, Where
 from shared.errors import Retry
 from shared.events import Level, Reason
+from shared.events.places import NO_END, Place, next_change
 
 
 def fact_document(kept: KeptFact) -> dict[str, Any]:
@@ -26,6 +28,7 @@ def fact_document(kept: KeptFact) -> dict[str, Any]:
         "_id": _fact_id(kept),
         "part": _part(kept),
         "recordedtime": kept.recorded_time,
+        "under": kept.under,
         "fact": _fact_fields(kept.fact),
     }
 
@@ -33,7 +36,7 @@ def fact_document(kept: KeptFact) -> dict[str, Any]:
 def kept_fact(document: Mapping[str, Any]) -> KeptFact:
     """The inverse of `fact_document`."""
     student = document["part"].partition("|")[0]
-    return KeptFact(student, _fact(document["fact"]), document["recordedtime"])
+    return KeptFact(student, _fact(document["fact"]), document["recordedtime"], document["under"])
 
 
 def lessons_part(student: str, day: int) -> str:
@@ -47,9 +50,10 @@ def _fact_id(kept: KeptFact) -> str:
         case LessonFact():
             key = f"lesson|{fact.day}|{fact.lesson}"
         case MarkFact():
-            key = f"mark|{fact.kind}|{fact.course}"
+            key = f"mark|{fact.kind}|{fact.recorded_on}|{fact.course}"
         case PlaceFact():
-            key = f"place|{fact.starts_on}|{fact.school_unit}"
+            # Of one content the end may differ: it may be the time of the event.
+            key = f"place|{fact.version.starts_on}|{fact.version.ends_on}|{fact.version.school_unit}"
     return f"{kept.student}|{key}|{version.revision}|{version.digest}"
 
 
@@ -60,14 +64,26 @@ def _part(kept: KeptFact) -> str:
 
 
 def _fact_fields(fact: Fact) -> dict[str, Any]:
+    version = fact.version._asdict()
     match fact:
         case LessonFact():
-            return {"kind": "lesson", "day": fact.day, "lesson": fact.lesson, **fact.version._asdict()}
+            return {"kind": "lesson", "day": fact.day, "lesson": fact.lesson, **version}
         case MarkFact():
-            return {"kind": "mark", "course": fact.course, "mark_kind": fact.kind, **fact.version._asdict()}
+            mark = {**version, "replaces": list(fact.version.replaces)}
+            return {
+                "kind": "mark",
+                "course": fact.course,
+                "mark_kind": fact.kind,
+                "recorded_on": fact.recorded_on,
+                **mark,
+            }
         case PlaceFact():
-            place = {**fact.version._asdict(), "groups": list(fact.version.groups)}
-            return {"kind": "place", "school_unit": fact.school_unit, "starts_on": fact.starts_on, **place}
+            return {
+                "kind": "place",
+                **version,
+                "groups": list(fact.version.groups),
+                "coaches": list(fact.version.coaches),
+            }
 
 
 def _fact(fields: Mapping[str, Any]) -> Fact:
@@ -75,10 +91,21 @@ def _fact(fields: Mapping[str, Any]) -> Fact:
         case "lesson":
             return LessonFact(fields["day"], fields["lesson"], Lesson(*(fields[name] for name in Lesson._fields)))
         case "mark":
-            return MarkFact(fields["course"], fields["mark_kind"], Mark(*(fields[name] for name in Mark._fields)))
+            version = _mark(*(fields[name] for name in Mark._fields))
+            return MarkFact(fields["course"], fields["mark_kind"], fields["recorded_on"], version)
         case _:
-            version = Place(fields["revision"], fields["digest"], fields["status"], tuple(fields["groups"]))
-            return PlaceFact(fields["school_unit"], fields["starts_on"], version)
+            return PlaceFact(place(*(fields[name] for name in Place._fields)))
+
+
+def _mark(*values: Any) -> Mark:
+    mark = Mark(*values)
+    return mark._replace(replaces=tuple(mark.replaces))
+
+
+def place(*values: Any) -> Place:
+    """A place from its fields as JSON has them."""
+    known = Place(*values)
+    return known._replace(groups=tuple(known.groups), coaches=tuple(known.coaches))
 
 
 def student_record(document: Mapping[str, Any]) -> StudentRecord:
@@ -90,10 +117,17 @@ def student_record(document: Mapping[str, Any]) -> StudentRecord:
     return decode_record(document["_id"], document["rev"], document["state"], outbox_entries(document))
 
 
-def listing_fields(record: StudentRecord) -> dict[str, str]:
-    """What a student is found by: the school unit, and what the state was made by."""
+def listing_fields(record: StudentRecord, today: int) -> dict[str, Any]:
+    """What a student is found by: the school unit, what the state was made by, and the day (a day number) on which the calendar
+    alone takes the student somewhere else.
+    """
     unit = record.unit
-    return {"unit": unit.key if unit else "", "basis": f"{record.authority}|{record.basis.text()}"}
+    moves_on = next_change(record.state.places.values(), today)
+    return {
+        "unit": unit.key if unit else "",
+        "basis": f"{record.authority}|{record.basis.text()}",
+        "moves_on": moves_on if moves_on is not None else NO_END,
+    }
 
 
 def outbox_fields(entries: Sequence[OutboxEntry]) -> list[dict[str, Any]]:
@@ -117,6 +151,7 @@ def encode_record(record: StudentRecord) -> str:
             "alerts": record.alerts,
             "points": record.points,
             "said": record.said,
+            "where": list(record.where),
             "signals": [signal.model_dump(mode="json", by_alias=True) for signal in record.noted.signals],
             "stale_since": record.noted.stale_since,
             "raised": [[raised.n, raised.day, raised.rank, raised.is_right] for raised in state.raised],
@@ -124,13 +159,16 @@ def encode_record(record: StudentRecord) -> str:
             "open": [
                 [day, [[lesson, *version] for lesson, version in known.items()]] for day, known in state.open.items()
             ],
-            "marks": [[*key, [tuple(version) for version in versions]] for key, versions in state.marks.items()],
-            "places": [[*key, *version] for key, version in state.places.items()],
+            "marks": [
+                [*key, [[day, *version] for day, version in versions.items()]] for key, versions in state.marks.items()
+            ],
+            "places": [tuple(known) for known in state.places.values()],
             "courses": [[day, *courses] for day, courses in state.courses],
             "base": tuple(state.base),
             "base_day": state.base_day,
             "trail": [[day, *standing] for day, standing in state.trail.items()],
             "newest": state.newest,
+            "registers": state.registers,
             "fresh_until": state.fresh_until,
         }
     ).decode()
@@ -155,6 +193,7 @@ def decode_record(student: str, rev: int, text: str, outbox: list[OutboxEntry]) 
         alerts=known["alerts"],
         points=known["points"],
         said=known["said"],
+        where=_where(*known.get("where", (None, ()))),
         noted=Noted(
             tuple(Reason.model_validate(signal, strict=False) for signal in known["signals"]), known["stale_since"]
         ),
@@ -167,19 +206,34 @@ def _state(known: Mapping[str, Any]) -> Student:
     return Student(
         days={day[0]: Day(*day) for day in known["days"]},
         open={day: {lesson[0]: Lesson(*lesson[1:]) for lesson in lessons} for day, lessons in known["open"]},
-        marks={(course, kind): [Mark(*version) for version in versions] for course, kind, versions in known["marks"]},
-        places={
-            (unit, starts_on): Place(revision, digest, status, tuple(groups))
-            for unit, starts_on, revision, digest, status, groups in known["places"]
-        },
+        marks=marks(known),
+        places={one.key: one for one in places(known)},
         courses=[(day, Courses(*courses)) for day, *courses in known["courses"]],
         base=_standing(*known["base"]),
         base_day=known["base_day"],
         trail={day: _standing(*standing) for day, *standing in known["trail"]},
         raised=_raised(known),
         newest=known["newest"],
+        registers={unit: (first, last) for unit, (first, last) in known["registers"].items()},
         fresh_until=known["fresh_until"],
     )
+
+
+def marks(known: Mapping[str, Any]) -> dict[tuple[str, str], dict[int, Mark]]:
+    """The marks of a state as JSON has it."""
+    return {
+        (course, kind): {day: _mark(*version) for day, *version in versions}
+        for course, kind, versions in known["marks"]
+    }
+
+
+def places(known: Mapping[str, Any]) -> list[Place]:
+    """The places of a state as JSON has it."""
+    return [place(*fields) for fields in known["places"]]
+
+
+def _where(school_unit: str | None, groups: Iterable[str]) -> Where:
+    return Where(school_unit, tuple(groups))
 
 
 def _raised(known: Mapping[str, Any]) -> list[Raised]:

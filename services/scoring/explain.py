@@ -7,31 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from itertools import groupby
 from typing import Any
 
-from services.scoring.facts import Fact, LessonFact, MarkFact, PlaceFact
+from services.scoring.courses import failing
+from services.scoring.facts import Fact, LessonFact, Mark, MarkFact, PlaceFact, rank
 from services.scoring.indicators import Found, Model
 from services.scoring.records import KeptFact
 from services.scoring.rules import DEFAULTS, RuleVersion
 from services.scoring.student import Assessment, Student, from_facts
 from shared.events import Level
+from shared.events.places import Spans, lesson_counts, spans
 
 COURSE_INDICATORS = frozenset({"failed_courses", "credit_margin", "diploma_critical"})
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A fact behind a reason, in the version that counts.
-
-    `versions`: how many of its versions were known; more than one: it has been corrected.
+    """A fact, in the version that counts. `earlier`: how many other versions of it came before that one; `outdated`: how many
+    came after it and were older than known.
     """
 
     day: date
     fact: LessonFact | MarkFact
     received_at: datetime
-    versions: int
+    earlier: int
+    outdated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Step:
 class Explanation:
     """A student's risk as known at a time.
 
-    `announced`: the level that the messages published until then leave the student at; `None` when nothing was published.
+    `evidence`: what is behind each reason. `outside`: lessons outside every place that the student has at their school unit:
+    they do not count.
     """
 
     student: str
@@ -62,6 +65,7 @@ class Explanation:
     school_unit: str | None
     groups: tuple[str, ...]
     evidence: Mapping[str, Sequence[Evidence]]
+    outside: Sequence[Evidence]
     steps: tuple[Step, ...]
     announcements: tuple[Mapping[str, Any], ...]
 
@@ -82,21 +86,28 @@ def explain(
     facts: Iterable[KeptFact],
     versions: Sequence[RuleVersion],
     announcements: Sequence[Mapping[str, Any]],
+    *,
+    zone: tzinfo,
 ) -> Explanation:
     """From all that is kept: facts received later, rules set later and messages published later are left out."""
     known = sorted((kept for kept in facts if kept.recorded_time <= at), key=lambda kept: kept.recorded_time)
     model = Model(_rules_at(versions, at))
     state = from_facts([kept.fact for kept in known])
+    places = spans(state.places.values())
     assessment = state.assess(model)
+    where = state.where(at.astimezone(zone).date().toordinal())
+    evidence = _by_fact(known)
+    counted = [each for each in evidence if _counts(each.fact, places)]
     return Explanation(
         student=student,
         at=at,
         facts_known=len(known),
         assessment=assessment,
         model=model,
-        school_unit=state.school_unit(),
-        groups=tuple(state.groups()),
-        evidence={found.indicator.name: _evidence(found, assessment.as_of or 0, known) for found in assessment.reasons},
+        school_unit=where.school_unit,
+        groups=where.groups,
+        evidence={found.indicator.name: _behind(found, assessment.as_of or 0, counted) for found in assessment.reasons},
+        outside=[each for each in evidence if not _counts(each.fact, places)],
         steps=tuple(_steps(known, [version for version in versions if version.since and version.since <= at])),
         announcements=tuple(message for message in announcements if _time(message) <= at),
     )
@@ -114,29 +125,42 @@ def _rules_at(versions: Iterable[RuleVersion], at: datetime) -> RuleVersion:
     )
 
 
-def _evidence(found: Found, as_of: int, known: Sequence[KeptFact]) -> list[Evidence]:
-    """The facts that an indicator counted, those that weigh: lessons missed or begun late, marks that count against."""
-    by_key: dict[tuple[str, ...], list[KeptFact]] = {}
+def _by_fact(known: Sequence[KeptFact]) -> list[Evidence]:
+    """Every lesson and mark in its valid version, by day."""
+    by_key: dict[tuple[object, ...], list[tuple[KeptFact, LessonFact | MarkFact]]] = {}
     for kept in known:
-        fact = kept.fact
-        if found.indicator.name in COURSE_INDICATORS:
-            if isinstance(fact, MarkFact) and fact.version.recorded_on <= as_of:
-                by_key.setdefault((fact.course, fact.kind), []).append(kept)
-        elif isinstance(fact, LessonFact) and found.first_day <= fact.day <= as_of:
-            by_key.setdefault((str(fact.day), fact.lesson), []).append(kept)
-    held = ((max(versions, key=lambda kept: kept.fact.version[:2]), len(versions)) for versions in by_key.values())
-    evidence = [
-        Evidence(date.fromordinal(_day(kept.fact)), kept.fact, kept.recorded_time, count)
-        for kept, count in held
-        if not isinstance(kept.fact, PlaceFact) and _weighs(found.indicator.name, kept.fact)
-    ]
-    return sorted(evidence, key=lambda each: (each.day, str(each.fact)))
+        if not isinstance(kept.fact, PlaceFact):
+            by_key.setdefault(kept.fact.key, []).append((kept, kept.fact))
+    found = []
+    for versions in by_key.values():
+        position, (kept, fact) = max(enumerate(versions), key=lambda each: rank(each[1][1]))
+        day = fact.day if isinstance(fact, LessonFact) else fact.recorded_on
+        outdated = len(versions) - 1 - position
+        found.append(Evidence(date.fromordinal(day), fact, kept.recorded_time, position, outdated))
+    return sorted(found, key=lambda each: (each.day, str(each.fact)))
 
 
-def _day(fact: Fact) -> int:
-    if isinstance(fact, LessonFact):
-        return fact.day
-    return fact.version.recorded_on if isinstance(fact, MarkFact) else fact.starts_on
+def _counts(fact: LessonFact | MarkFact, places: Spans) -> bool:
+    return isinstance(fact, MarkFact) or lesson_counts(places, fact.version.school_unit, fact.day)
+
+
+def _behind(found: Found, as_of: int, known: Sequence[Evidence]) -> list[Evidence]:
+    """The facts that an indicator counted, those that weigh: lessons missed or begun late, marks that count against."""
+    name = found.indicator.name
+    if name not in COURSE_INDICATORS:
+        lessons = [
+            each for each in known if isinstance(each.fact, LessonFact) and found.first_day <= each.fact.day <= as_of
+        ]
+        return [each for each in lessons if _weighs(name, each.fact)]
+    held: dict[tuple[str, str], Evidence] = {}
+    marks: dict[tuple[str, str], dict[int, Mark]] = {}
+    for each in known:
+        fact = each.fact
+        if isinstance(fact, MarkFact) and fact.version.value is not None and fact.recorded_on <= as_of:
+            held[fact.course, fact.kind] = each
+            marks.setdefault((fact.course, fact.kind), {})[fact.recorded_on] = fact.version
+    against = failing(marks)
+    return [each for (course, _), each in held.items() if course in against and _weighs(name, each.fact)]
 
 
 def _weighs(indicator: str, fact: LessonFact | MarkFact) -> bool:

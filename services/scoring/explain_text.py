@@ -13,6 +13,7 @@ from rich.text import Text
 from services.scoring.explain import Evidence, Explanation, Step
 from services.scoring.facts import Fact, LessonFact, MarkFact
 from shared.events import Reason
+from shared.events.places import NO_END
 from shared.wording import ENGLISH
 
 SHOWN_FACTS = 12
@@ -44,6 +45,10 @@ def show(explanation: Explanation, signals: Sequence[Reason], zone: tzinfo, cons
             console.print(Text(f"     {line}", style="dim"))
     for signal in signals:
         console.print(f"  0  The whole group {signal.group}: {signal.indicator}, {dict(signal.numbers)}")
+    if explanation.outside:
+        console.print("\n[bold]Not counted[/bold]: outside every place that the student has at the school unit")
+        for line in _evidence(explanation.outside, zone):
+            console.print(Text(f"     {line}", style="dim"))
     _show_steps(explanation.steps, zone, console)
     _show_announcements(explanation, zone, console)
 
@@ -55,8 +60,9 @@ def _evidence(evidence: Sequence[Evidence], zone: tzinfo) -> list[str]:
 
 
 def _received(each: Evidence, zone: tzinfo) -> str:
-    corrected = f", version {each.versions} of it" if each.versions > 1 else ""
-    return f"; received {each.received_at.astimezone(zone):%Y-%m-%d %H:%M}{corrected}"
+    corrected = f", version {each.earlier + 1} of it" if each.earlier else ""
+    outdated = f"; {each.outdated} received later, older than known" if each.outdated else ""
+    return f"; received {each.received_at.astimezone(zone):%Y-%m-%d %H:%M}{corrected}{outdated}"
 
 
 def _fact(fact: Fact) -> str:
@@ -68,8 +74,13 @@ def _fact(fact: Fact) -> str:
         return f"{date.fromordinal(fact.day)} lesson {fact.lesson}: {told}"
     if isinstance(fact, MarkFact):
         told = fact.version.value or "retracted"
-        return f"{date.fromordinal(fact.version.recorded_on)} {fact.course}, {fact.kind}: {told} ({fact.version.credits} credits)"
-    return f"{date.fromordinal(fact.starts_on)} place at {fact.school_unit}: {fact.version.status or 'retracted'}"
+        return (
+            f"{date.fromordinal(fact.recorded_on)} {fact.course}, {fact.kind}: {told} ({fact.version.credits} credits)"
+        )
+    place = fact.version
+    last = f"to {date.fromordinal(place.ends_on)}" if place.ends_on < NO_END else "without end"
+    told = "retracted" if not place.is_recorded else f"{last}{', paused' if place.is_paused else ''}"
+    return f"{date.fromordinal(place.starts_on)} place at {place.school_unit}: {told}"
 
 
 def _show_steps(steps: Sequence[Step], zone: tzinfo, console: Console) -> None:
@@ -132,6 +143,7 @@ def as_json(explanation: Explanation, signals: Sequence[Reason]) -> dict[str, An
             }
             for found in known.reasons
         ],
+        "outside": [_evidence_json(each) for each in explanation.outside],
         "signals": [signal.model_dump(mode="json", by_alias=True) for signal in signals],
         "steps": [
             {
@@ -157,7 +169,8 @@ def _evidence_json(each: Evidence) -> dict[str, Any]:
         **key,
         **fact.version._asdict(),
         "received_at": each.received_at.isoformat(),
-        "versions": each.versions,
+        "earlier": each.earlier,
+        "outdated": each.outdated,
     }
 
 

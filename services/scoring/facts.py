@@ -1,24 +1,27 @@
-"""Versioned facts of one student, and which version counts.
+"""Versioned facts of one student.
 
-The highest revision wins, ties break on the digest of the content, so that every replica and every order of arrival
-ends with the same facts. A retraction is a version like any other.
+Of the versions of one fact the one of highest precedence is valid (`shared.events.precedence`), so that every replica and every
+order of arrival ends with the same facts. A retraction is a version like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from shared.events import AttendanceState, EnrolmentStatus
+from shared.events import AttendanceState
+from shared.events.places import Place
 
 REGISTERED = AttendanceState.REGISTERED.value
 UNREGISTERED = AttendanceState.UNREGISTERED.value
 
 
 class Lesson(NamedTuple):
-    """One version of what is known of a student in one lesson. Minutes are scheduled minutes of this student."""
+    """One version of what is known of a student in one lesson. Minutes are scheduled minutes of this student.
+
+    `starts_at`: minutes from the beginning of the school day's date in UTC; below 0 for one soon after a midnight further east.
+    """
 
     revision: int
     digest: str
@@ -27,102 +30,86 @@ class Lesson(NamedTuple):
     excused: int
     unexcused: int
     late: bool
+    school_unit: str
+    starts_at: int
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What it says, whichever version it is."""
+        return self[2:]
 
 
 class Mark(NamedTuple):
-    """One version of a mark or warning. `value` is None when retracted. `recorded_on` is a day number (ordinal).
+    """One version of a mark or warning. `value` is None when retracted.
 
     `critical`: a diploma needs this very course (Swedish, English, mathematics where required, the diploma project).
-    `subject`: of a level of Gy25, what its levels have in common; empty for courses of Gy11.
+    `subject`: of a level of Gy25, what its levels have in common; empty for courses of Gy11. `replaces`: courses that it makes
+    up for when it is a passed grade.
     """
 
     revision: int
     digest: str
-    recorded_on: int
     value: str | None
     credits: int
     critical: bool
     subject: str = ""
+    replaces: tuple[str, ...] = ()
 
-
-class Place(NamedTuple):
-    """One version of a place at a school unit. `status` is None when retracted."""
-
-    revision: int
-    digest: str
-    status: str | None
-    groups: tuple[str, ...]
-
-
-class Day(NamedTuple):
-    """One school day of a student. Minutes count registered lessons only: a missing register is unknown, not present."""
-
-    day: int
-    """Day number (`date.toordinal`)."""
-    scheduled: int
-    excused: int
-    unexcused: int
-    late: int
-    """Lessons with late arrival."""
-    unregistered: int
-    """Lessons that took place without a register."""
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What it says, whichever version it is; one taken back says nothing."""
+        return self[2:] if self.value is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
 class LessonFact:
-    """A lesson's version with its key."""
+    """A lesson's version with its key. `day` is a day number (`date.toordinal`)."""
 
     day: int
     lesson: str
     version: Lesson
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What its versions have in common."""
+        return "lesson", self.day, self.lesson
+
 
 @dataclass(frozen=True, slots=True)
 class MarkFact:
-    """A mark's version with its key."""
+    """A mark's version with its key. `recorded_on` is a day number."""
 
     course: str
     kind: str
+    recorded_on: int
     version: Mark
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What its versions have in common."""
+        return "mark", self.course, self.kind, self.recorded_on
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceFact:
-    """A place's version with its key. `starts_on` is a day number."""
+    """A place's version, which holds its key."""
 
-    school_unit: str
-    starts_on: int
     version: Place
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What its versions have in common."""
+        return "place", *self.version.key
 
 
 Fact = LessonFact | MarkFact | PlaceFact
 
 
-def sum_day(day: int, lessons: Iterable[Lesson]) -> Day | None:
-    """The day's totals, or nothing when no lesson took place."""
-    scheduled = excused = unexcused = late = unregistered = 0
-    for _, _, state, minutes, excused_minutes, unexcused_minutes, is_late in lessons:
-        if state == REGISTERED:
-            scheduled += minutes
-            excused += excused_minutes
-            unexcused += unexcused_minutes
-            late += is_late
-        elif state == UNREGISTERED:
-            unregistered += 1
-    if not scheduled and not unregistered:
-        return None
-    return Day(day, scheduled, excused, unexcused, late, unregistered)
-
-
-def current_place(places: Mapping[tuple[str, int], Place]) -> tuple[str, Place] | None:
-    """The school unit where the student is now (or was last): active before ended, then the latest start."""
-    candidates = [(key, place) for key, place in places.items() if place.status is not None]
-    if not candidates:
-        return None
-    (unit, _), place = max(
-        candidates, key=lambda item: (item[1].status != EnrolmentStatus.ENDED, item[0][1], item[0][0])
-    )
-    return unit, place
+def rank(fact: Fact) -> tuple[int, str, int]:
+    """Of two versions of one fact the one that ranks higher is valid, at equal ranks they are the same."""
+    if isinstance(fact, PlaceFact):
+        return fact.version.precedence
+    return fact.version.revision, fact.version.digest, 0
 
 
 def day_number(day: date) -> int:

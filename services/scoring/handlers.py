@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from zoneinfo import ZoneInfo
 
-from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, Place, PlaceFact, day_number
-from services.scoring.messages import DIGEST_LENGTH
+from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact, day_number
 from services.scoring.records import KeptFact
 from services.scoring.rescoring import Incoming
 from shared.errors import FieldError, Reject
@@ -14,12 +14,16 @@ from shared.events import (
     AnyEvent,
     AttendanceRecorded,
     AttendanceRecordedEvent,
-    EnrolmentChanged,
     EnrolmentChangedEvent,
+    GradeKind,
     GradeRecorded,
     GradeRecordedEvent,
-    content_digest,
+    precedence,
 )
+from shared.events.places import place_of
+
+MINUTES_A_DAY = 24 * 60
+UNIX_EPOCH = date(1970, 1, 1).toordinal()
 
 StudentEvent = AttendanceRecordedEvent | GradeRecordedEvent | EnrolmentChangedEvent
 Handler = Callable[[StudentEvent], Awaitable[None]]
@@ -42,7 +46,7 @@ def incoming(event: AnyEvent, zone: ZoneInfo) -> Incoming:
     """
     if event.recordedtime is None:
         raise Reject("not stamped by ingest", (FieldError("$.recordedtime", "nothing", "time of receipt"),))
-    return Incoming(KeptFact(event.subject, _fact(event, zone), event.recordedtime), event.authority)
+    return Incoming(KeptFact(event.subject, _fact(event, zone), event.recordedtime, event.under), event.authority)
 
 
 def _fact(event: AnyEvent, zone: ZoneInfo) -> Fact:
@@ -51,8 +55,9 @@ def _fact(event: AnyEvent, zone: ZoneInfo) -> Fact:
             return _lesson(data, zone)
         case GradeRecordedEvent(data=data):
             return _mark(data)
-        case EnrolmentChangedEvent(data=data):
-            return _place(data)
+        case EnrolmentChangedEvent(data=data, time=time):
+            # Whom to tell is no matter of a score.
+            return PlaceFact(place_of(data, time, zone)._replace(coaches=()))
         case _:
             raise Reject(
                 "scoring does not read this type", (FieldError("$.type", event.type, "a fact about a student"),)
@@ -60,36 +65,27 @@ def _fact(event: AnyEvent, zone: ZoneInfo) -> Fact:
 
 
 def _lesson(data: AttendanceRecorded, zone: ZoneInfo) -> LessonFact:
+    day = day_number(data.starts_at.astimezone(zone).date())
     version = Lesson(
-        data.revision,
-        _digest(data),
+        *precedence(data),
         data.state.value,
         data.minutes,
         data.excused_minutes,
         data.unexcused_minutes,
         data.late,
+        data.school_unit,
+        int(data.starts_at.timestamp()) // 60 - (day - UNIX_EPOCH) * MINUTES_A_DAY,
     )
-    return LessonFact(day_number(data.starts_at.astimezone(zone).date()), data.lesson, version)
+    return LessonFact(day, data.lesson, version)
 
 
 def _mark(data: GradeRecorded) -> MarkFact:
     version = Mark(
-        data.revision,
-        _digest(data),
-        day_number(data.recorded_on),
+        *precedence(data),
         data.value if data.state == "recorded" else None,
         data.credits,
         data.required or data.diploma_project,
         (data.subject or "") if data.curriculum == "gy25" else "",
+        tuple(data.replaces) if data.kind is GradeKind.FINAL else (),
     )
-    return MarkFact(data.course, data.kind.value, version)
-
-
-def _place(data: EnrolmentChanged) -> PlaceFact:
-    status = data.status.value if data.state == "recorded" else None
-    version = Place(data.revision, _digest(data), status, tuple(data.groups))
-    return PlaceFact(data.school_unit, day_number(data.starts_on), version)
-
-
-def _digest(data: AttendanceRecorded | GradeRecorded | EnrolmentChanged) -> str:
-    return content_digest(data.model_dump(mode="json", exclude_none=True))[:DIGEST_LENGTH]
+    return MarkFact(data.course, data.kind.value, day_number(data.recorded_on), version)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from services.scoring import rules
 from services.scoring.courses import NONE, Courses, Timeline
-from services.scoring.facts import Day
+from services.scoring.days import Day
 
 MAX_SCORE = 100
 
@@ -48,6 +48,13 @@ class History:
         self.courses = [NONE, *(standing for _, standing in courses)]
         self.courses_from = [day for day, _ in courses]
 
+    def is_known(self, day: int, end: int) -> bool:
+        """Whether a register or a mark tells of a day that is the last of the first `end` school days, or none of them."""
+        if end and self.days[end - 1] == day and self.scheduled[end] > self.scheduled[end - 1]:
+            return True
+        position = bisect_left(self.courses_from, day)
+        return position < len(self.courses_from) and self.courses_from[position] == day
+
     def courses_on(self, day: int) -> Courses:
         """How the courses stand on a day."""
         return self.courses[bisect_right(self.courses_from, day)]
@@ -56,9 +63,21 @@ class History:
 Raw = tuple[int, ...]
 """Points, first day counted (day number), then the indicator's numbers in the order of their names."""
 
-Evaluate = Callable[[History, int, int, Courses], Raw | None]
-"""What an indicator finds: in the history, whose first so many school days are up to the day, on that day, with the courses
-as they stand. Nothing when it brings no points."""
+
+class Moment(NamedTuple):
+    """A day on which a student is looked at. `start` and `end`: the positions of this school year's days in the history, up to
+    the day itself; `day` and `year`: day numbers of the day and of the first day of the school year.
+    """
+
+    start: int
+    end: int
+    day: int
+    year: int
+    courses: Courses
+
+
+Evaluate = Callable[[History, Moment], Raw | None]
+"""What an indicator finds; nothing when it brings no points."""
 
 
 class Indicator(NamedTuple):
@@ -97,6 +116,7 @@ class Model:
     Attributes:
         number: The version; 0 for the defaults.
         version: As scores name it.
+        since: When the authority set it; nothing for the defaults.
         rules: The authority's numbers.
         stability: How levels are folded over it.
         window: How many school days back any indicator looks; a calendar day holds one at most.
@@ -105,6 +125,7 @@ class Model:
     def __init__(self, version: rules.RuleVersion = rules.DEFAULTS) -> None:
         self.number = version.version
         self.version = version.model_version
+        self.since = version.since
         self.rules = version.rules
         self.stability = version.rules.levels.stability()
         self._alone = (
@@ -122,27 +143,31 @@ class Model:
 
     def score(self, history: History, end: int, day: int) -> int:
         """The sum of all points on a day, capped. `end`: how many of the history's school days are up to the day."""
-        courses = history.courses_on(day)
+        moment = self._moment(history, end, day)
         total = 0
         for evaluate in self._evaluate:
-            raw = evaluate(history, end, day, courses)
+            raw = evaluate(history, moment)
             if raw is not None:
                 total += raw[0]
-        if courses.failed or courses.warned:
-            found = [indicator.evaluate(history, end, day, courses) for indicator in self._either]
+        if moment.courses.failed or moment.courses.warned:
+            found = [indicator.evaluate(history, moment) for indicator in self._either]
             total += max([raw[0] for raw in found if raw is not None], default=0)
         return min(MAX_SCORE, total)
 
+    def _moment(self, history: History, end: int, day: int) -> Moment:
+        year = self.rules.school_year.first_day(day)
+        return Moment(bisect_left(history.days, year, 0, end), end, day, year, history.courses_on(day))
+
     def found(self, history: History, end: int, day: int) -> list[Found]:
         """What brings points on a day, most points first: `score` is their sum."""
-        courses = history.courses_on(day)
+        moment = self._moment(history, end, day)
         found = [
             Found(indicator, raw)
             for indicator in self._alone
-            if (raw := indicator.evaluate(history, end, day, courses)) is not None
+            if (raw := indicator.evaluate(history, moment)) is not None
         ]
-        if courses.failed or courses.warned:
-            both = [(indicator, indicator.evaluate(history, end, day, courses)) for indicator in self._either]
+        if moment.courses.failed or moment.courses.warned:
+            both = [(indicator, indicator.evaluate(history, moment)) for indicator in self._either]
             known = [Found(indicator, raw) for indicator, raw in both if raw is not None]
             found += [max(known, key=_points)] if known else []
         found.sort(key=_order)
@@ -186,8 +211,9 @@ def total_absence(rule: rules.TotalAbsence) -> Indicator:
     steps, window, least = rule.steps, rule.window_school_days, rule.min_school_days
     lowest = steps[0][0] if steps else 101
 
-    def evaluate(history: History, end: int, _day: int, _courses: Courses) -> Raw | None:
-        start = end - window if end > window else 0
+    def evaluate(history: History, moment: Moment) -> Raw | None:
+        end = moment.end
+        start = max(moment.start, end - window)
         absent = history.absent[end] - history.absent[start]
         scheduled = history.scheduled[end] - history.scheduled[start]
         registered = history.registered[end] - history.registered[start]
@@ -203,11 +229,11 @@ def unexcused_absence(rule: rules.UnexcusedAbsence) -> Indicator:
     """Unexcused minutes of the last calendar days, lateness included."""
     steps, window = rule.steps, rule.window_calendar_days
 
-    def evaluate(history: History, end: int, day: int, _courses: Courses) -> Raw | None:
-        first = day - window + 1
-        minutes = history.unexcused[end] - history.unexcused[bisect_left(history.days, first, 0, end)]
+    def evaluate(history: History, moment: Moment) -> Raw | None:
+        end, first = moment.end, max(moment.year, moment.day - window + 1)
+        minutes = history.unexcused[end] - history.unexcused[bisect_left(history.days, first, moment.start, end)]
         points = _reached(steps, minutes)
-        return (points, first, minutes, window) if points else None
+        return (points, first, minutes, moment.day - first + 1) if points else None
 
     return Indicator("unexcused_absence", ("unexcused_minutes", "calendar_days"), evaluate)
 
@@ -215,19 +241,18 @@ def unexcused_absence(rule: rules.UnexcusedAbsence) -> Indicator:
 def absence_streak(rule: rules.AbsenceStreak) -> Indicator:
     """Consecutive school days of full absence up to the latest one.
 
-    A day without any register neither counts nor breaks.
+    A day neither counts nor breaks when all that is known of it is absence, but less than half of it is known.
     """
     steps, window = rule.steps, rule.window_school_days
 
-    def evaluate(history: History, end: int, day: int, _courses: Courses) -> Raw | None:
-        count, first = 0, day
-        for position in range(end - 1, max(0, end - window) - 1, -1):
+    def evaluate(history: History, moment: Moment) -> Raw | None:
+        count, first = 0, moment.day
+        for position in range(moment.end - 1, max(moment.start, moment.end - window) - 1, -1):
             known = history.school_days[position]
-            if not known.scheduled:
-                continue
-            if known.excused + known.unexcused < known.scheduled:
+            if known.is_fully_absent:
+                count, first = count + 1, known.day
+            elif known.excused + known.unexcused < known.scheduled:
                 break
-            count, first = count + 1, known.day
         points = _reached(steps, count)
         return (points, first, count) if points else None
 
@@ -240,9 +265,10 @@ def absence_trend(rule: rules.AbsenceTrend) -> Indicator:
     least_recent, least_earlier = (rule.min_share_registered * days for days in (recent_days, earlier_days))
     rise = rule.percentage_points
 
-    def evaluate(history: History, end: int, _day: int, _courses: Courses) -> Raw | None:
-        middle = end - recent_days if end > recent_days else 0
-        start = max(0, middle - earlier_days)
+    def evaluate(history: History, moment: Moment) -> Raw | None:
+        end = moment.end
+        middle = max(moment.start, end - recent_days)
+        start = max(moment.start, middle - earlier_days)
         absent, scheduled, registered = history.absent, history.scheduled, history.registered
         recent_absent, recent = absent[end] - absent[middle], scheduled[end] - scheduled[middle]
         # Compared in whole numbers, so that no rounding decides.
@@ -270,8 +296,9 @@ def late_arrivals(rule: rules.LateArrivals) -> Indicator:
     """Lessons begun late over the last school days."""
     steps, window = rule.steps, rule.window_school_days
 
-    def evaluate(history: History, end: int, _day: int, _courses: Courses) -> Raw | None:
-        start = end - window if end > window else 0
+    def evaluate(history: History, moment: Moment) -> Raw | None:
+        end = moment.end
+        start = max(moment.start, end - window)
         late = history.late[end] - history.late[start]
         points = _reached(steps, late)
         return (points, history.days[start], late, end - start) if points else None
@@ -283,9 +310,10 @@ def failed_courses(rule: rules.FailedCourses) -> Indicator:
     """Courses whose mark is F or -, and courses with no grade but an open warning."""
     steps, weight = rule.steps, rule.warning_weight
 
-    def evaluate(_history: History, _end: int, day: int, courses: Courses) -> Raw | None:
+    def evaluate(_history: History, moment: Moment) -> Raw | None:
+        courses = moment.courses
         points = _reached(steps, courses.failed + courses.warned * weight)
-        return (points, day, courses.failed, courses.warned) if points else None
+        return (points, moment.day, courses.failed, courses.warned) if points else None
 
     return Indicator("failed_courses", ("failed", "open_warnings"), evaluate)
 
@@ -294,9 +322,9 @@ def credit_margin(rule: rules.CreditMargin) -> Indicator:
     """Credits graded F or -."""
     steps = rule.steps
 
-    def evaluate(_history: History, _end: int, day: int, courses: Courses) -> Raw | None:
-        points = _reached(steps, courses.failed_credits)
-        return (points, day, courses.failed_credits) if points else None
+    def evaluate(_history: History, moment: Moment) -> Raw | None:
+        points = _reached(steps, moment.courses.failed_credits)
+        return (points, moment.day, moment.courses.failed_credits) if points else None
 
     return Indicator("credit_margin", ("failed_credits",), evaluate)
 
@@ -305,7 +333,8 @@ def diploma_critical(rule: rules.DiplomaCritical) -> Indicator:
     """Failed courses without which there is no diploma, whatever the rest; the points are the same however many."""
     points = rule.points
 
-    def evaluate(_history: History, _end: int, day: int, courses: Courses) -> Raw | None:
-        return (points, day, courses.critical) if courses.critical and points else None
+    def evaluate(_history: History, moment: Moment) -> Raw | None:
+        critical = moment.courses.critical
+        return (points, moment.day, critical) if critical and points else None
 
     return Indicator("diploma_critical", ("critical_courses",), evaluate)

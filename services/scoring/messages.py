@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from services.scoring.facts import Fact, LessonFact, MarkFact, PlaceFact
+from services.scoring.facts import Fact, LessonFact, MarkFact
 from services.scoring.indicators import Found, Model
 from services.scoring.level import LEVELS
 from services.scoring.records import OutboxEntry, StudentRecord
@@ -28,17 +28,18 @@ from shared.messaging.topology import ALERT_WITHDRAWN_KEY, LEVEL_CHANGED_KEY
 SOURCE = "/kvar/scoring"
 MAX_CORRECTED = 20
 DIGEST_LENGTH = 16
-"""Hex digits kept of a content digest: 64 bits order ties as well as 256 do."""
+"""Hex digits kept of the digest of what was last said: it only has to differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What brought a new assessment.
 
-    `news`: facts that were not known before. `is_by_rules`: the authority's rules have changed.
+    `corrected`: facts that say something else than what was known, else what is new. `is_by_rules`: the authority's rules have
+    changed.
     """
 
-    news: Sequence[Fact]
+    corrected: Sequence[Fact]
     received_at: datetime
     is_by_rules: bool
 
@@ -70,15 +71,14 @@ def digest(assessed: Assessed) -> str:
     """Of everything that `scored` says but the revision."""
     record, assessment, model, _ = assessed
     content: list[Any] = [
-        record.state.school_unit(),
-        record.state.groups(),
+        record.where,
         assessment.score,
         assessment.level,
         [[found.indicator.name, *found.raw] for found in assessment.reasons],
         [signal.model_dump(mode="json") for signal in record.noted.signals],
         assessment.as_of,
         assessment.fresh_until,
-        record.stale_since,
+        _stale(record, model),
         model.version,
     ]
     return content_digest(content)[:DIGEST_LENGTH]
@@ -87,6 +87,7 @@ def digest(assessed: Assessed) -> str:
 def scored(assessed: Assessed, *, revision: int, now: datetime) -> RiskScoredEvent:
     """What there is to say of a student's risk as it stands."""
     record, assessment, model, _ = assessed
+    stale_since, stale_school_days = _stale(record, model)
     return RiskScoredEvent(
         id=f"{record.id}:scored:{revision}",
         source=SOURCE,
@@ -95,14 +96,15 @@ def scored(assessed: Assessed, *, revision: int, now: datetime) -> RiskScoredEve
         authority=record.authority,
         dataschema="urn:kvar:risk.scored.v1",
         data=RiskScored(
-            school_unit=record.state.school_unit(),
-            groups=record.state.groups(),
+            school_unit=record.where.school_unit,
+            groups=list(record.where.groups),
             score=assessment.score,
             level=assessment.level,
             reasons=_all_reasons(record, assessment),
             as_of=_date(assessment.as_of),
             fresh_until=_date(assessment.fresh_until),
-            stale_since=record.stale_since,
+            stale_since=stale_since,
+            stale_school_days=stale_school_days,
             model_version=model.version,
             revision=revision,
         ),
@@ -144,9 +146,9 @@ def _withdrawal(assessed: Assessed, now: datetime, raised: Raised) -> OutboxEntr
             score=assessment.score,
             reasons=_all_reasons(record, assessment),
             cause="rules" if change.is_by_rules else "correction",
-            corrected=_corrected(change.news),
-            school_unit=record.state.school_unit(),
-            groups=record.state.groups(),
+            corrected=_by_rules(model, now) if change.is_by_rules else _corrected(change.corrected),
+            school_unit=record.where.school_unit,
+            groups=list(record.where.groups),
             as_of=_date(assessment.as_of),
             fresh_until=_date(assessment.fresh_until),
             received_at=change.received_at,
@@ -171,8 +173,8 @@ def _level_change(assessed: Assessed, now: datetime, points: dict[str, int]) -> 
             score=assessment.score,
             reasons=_all_reasons(record, assessment),
             changes=_differences(record.points, points),
-            school_unit=record.state.school_unit(),
-            groups=record.state.groups(),
+            school_unit=record.where.school_unit,
+            groups=list(record.where.groups),
             as_of=_date(assessment.as_of) or now.date(),
             fresh_until=_date(assessment.fresh_until),
             received_at=change.received_at,
@@ -204,18 +206,34 @@ def _differences(before: dict[str, int], after: dict[str, int]) -> dict[str, int
     return {name: points for name, points in changes.items() if points}
 
 
-def _corrected(news: Sequence[Fact]) -> list[CorrectedFact]:
-    corrected = [_corrected_fact(fact) for fact in news if not isinstance(fact, PlaceFact)]
-    return corrected[:MAX_CORRECTED]
+def _stale(record: StudentRecord, model: Model) -> tuple[date | None, int | None]:
+    """Since when, and after how many school days by the rules."""
+    since = record.stale_since
+    return since, model.rules.stale.school_days if since is not None else None
 
 
-def _corrected_fact(fact: LessonFact | MarkFact) -> CorrectedFact:
+def _by_rules(model: Model, now: datetime) -> list[CorrectedFact]:
+    return [CorrectedFact(kind="rules", key=model.version, day=(model.since or now).date(), revision=model.number)]
+
+
+def _corrected(facts: Iterable[Fact]) -> list[CorrectedFact]:
+    """The newest day first."""
+    found = sorted(
+        {_corrected_fact(fact) for fact in facts}, key=lambda each: (-each.day.toordinal(), each.kind, each.key)
+    )
+    return found[:MAX_CORRECTED]
+
+
+def _corrected_fact(fact: Fact) -> CorrectedFact:
     if isinstance(fact, LessonFact):
-        return CorrectedFact(
-            kind="attendance", key=fact.lesson, day=date.fromordinal(fact.day), revision=fact.version.revision
-        )
-    day = date.fromordinal(fact.version.recorded_on)
-    return CorrectedFact(kind="mark", key=f"{fact.course} {fact.kind}", day=day, revision=fact.version.revision)
+        kind, key, day = "attendance", fact.lesson, fact.day
+    elif isinstance(fact, MarkFact):
+        kind, key, day = "mark", f"{fact.course} {fact.kind}", fact.recorded_on
+    else:
+        kind, (key, day) = "place", fact.version.key
+    return CorrectedFact.model_validate(
+        {"kind": kind, "key": key, "day": date.fromordinal(day), "revision": fact.version.revision}
+    )
 
 
 def _date(day: int | None) -> date | None:

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from services.scoring.facts import Fact
-from services.scoring.student import Student
+from services.scoring.student import Student, Where
 from shared.events import Level, Reason
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 """Of a student's stored state; one that an older Kvar wrote is made anew from the facts."""
 
 
@@ -50,7 +50,7 @@ class Noted:
     """What the student's groups say of the student: nothing here changes points.
 
     `signals`: reasons without points, one for each group and indicator that worsens together. `stale_since`: the first
-    day (day number) of those on which the group had lessons and the student no register.
+    (day number) of the unit's school days on which the student had no register.
     """
 
     signals: tuple[Reason, ...] = ()
@@ -70,7 +70,7 @@ class OutboxEntry:
 @dataclass(slots=True)
 class StudentRecord:
     """A student's document. `rev` 0: not there yet. `alerts` counts level changes and withdrawals; `points` are those at the
-    last of them. `said`: digest of what was last said of the student's risk.
+    last of them. `said`: digest of what was last said of the student's risk. `where`: where the student was when that was said.
     """
 
     id: str
@@ -81,14 +81,15 @@ class StudentRecord:
     alerts: int = 0
     points: dict[str, int] = field(default_factory=dict)
     said: str = ""
+    where: Where = field(default_factory=Where)
     noted: Noted = field(default_factory=Noted)
     outbox: list[OutboxEntry] = field(default_factory=list)
     state: Student = field(default_factory=Student)
 
     @property
     def unit(self) -> Unit | None:
-        """Where the student is now."""
-        code = self.state.school_unit()
+        """The school unit of `where`."""
+        code = self.where.school_unit
         return Unit(self.authority, code) if code is not None else None
 
     @property
@@ -100,8 +101,9 @@ class StudentRecord:
 
 @dataclass(frozen=True, slots=True)
 class KeptFact:
-    """A fact with the student it is about and when ingest received it."""
+    """A fact with the student it is about and when ingest received it. `under`: keyed hash of the reference it came under."""
 
     student: str
     fact: Fact
     recorded_time: datetime
+    under: str | None = None

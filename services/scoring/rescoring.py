@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from services.scoring.facts import Fact, LessonFact
+from services.scoring.facts import Fact, LessonFact, MarkFact, PlaceFact
+from services.scoring.indicators import Model
 from services.scoring.messages import Assessed, Change, announce, digest, scored
+from services.scoring.news import Applied, compare
 from services.scoring.records import STATE_FORMAT, Basis, KeptFact, Noted, OutboxEntry, StudentRecord, Unit
 from services.scoring.retention import kept_from
 from services.scoring.rule_store import RuleBook
 from services.scoring.store import ScoringStore, Write
-from services.scoring.student import EVERYTHING, NOTHING, Raised, Student, from_facts
+from services.scoring.student import EVERYTHING, NOTHING, Needs, Raised, Student, from_facts
 from shared import metrics
 from shared.events import RiskScoredEvent
 from shared.messaging.broker import Publish
@@ -57,6 +59,21 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with a student's record as it was read. `needs`: facts to be read for it.
+
+    `is_outdated`: what the state was made by is older than what holds now, `basis`.
+    """
+
+    record: StudentRecord
+    work: Work
+    model: Model
+    basis: Basis
+    is_outdated: bool
+    needs: Needs
+
+
+@dataclass(frozen=True, slots=True)
 class Rescored:
     """A student after a batch: `entries` are new in the outbox; `score` is to be published, None when it is no news.
 
@@ -76,16 +93,25 @@ class Rescored:
 class Rescoring:
     """Processes batches. Any number of replicas may run side by side.
 
-    `school_years`: for how many school years lessons are kept, this one included.
+    `zone`: of the authorities; the clock there says which day it is. `school_years`: for how many school years lessons are
+    kept, this one included.
     """
 
     def __init__(
-        self, store: ScoringStore, publish: Publish, clock: Clock, book: RuleBook, school_years: int = 2
+        self,
+        store: ScoringStore,
+        publish: Publish,
+        clock: Clock,
+        book: RuleBook,
+        *,
+        zone: tzinfo,
+        school_years: int = 2,
     ) -> None:
         self._store = store
         self._book = book
         self._publish = publish
         self._clock = clock
+        self._zone = zone
         self._school_years = school_years
         self._authorities: set[str] = set()
 
@@ -128,6 +154,12 @@ class Rescoring:
         await self._settle({student: Work("") for student in students})
         return len(students)
 
+    async def move(self, limit: int) -> int:
+        """Takes down where those students are now whose place has begun or ended by the calendar; how many, `limit` at most."""
+        students = await self._store.moved_by(self._today().toordinal(), limit)
+        await self._settle({student: Work("") for student in students})
+        return len(students)
+
     async def _settle(self, work: dict[str, Work]) -> None:
         remaining = work
         while remaining:
@@ -141,46 +173,88 @@ class Rescoring:
         records = await self._store.read_students({student: each.authority for student, each in work.items()})
         if any(record.basis.rules > self._book.model(record.authority).number for record in records.values()):
             await self._book.look(at_once=True)
-        done = [await self._rescore(records[student], each) for student, each in work.items()]
-        rescored = [one for one in done if one is not None]
+        plans = [self._plan(records[student], each) for student, each in work.items()]
+        planned = [plan for plan in plans if plan is not None]
+        stored = await self._stored(planned)
+        rescored = [self._rescore(plan, stored.get(plan.record.id, [])) for plan in planned]
         overtaken = await self._store.write_students(
             [Write(one.record, one.entries) for one in rescored if one.changed]
         )
         await self._tell([one for one in rescored if one.record.id not in overtaken])
         return overtaken
 
-    async def _rescore(self, record: StudentRecord, work: Work) -> Rescored | None:
-        if (not record.rev and not work.kept) or (work.noted_by is not None and work.noted_by != record.unit):
+    def _plan(self, record: StudentRecord, work: Work) -> Plan | None:
+        """Nothing for a student who is not there yet, or not any more where a group's findings are noted."""
+        if not record.rev and not work.kept:
             return None
+        if work.noted_by is not None:
+            unit = record.state.where(self._today().toordinal()).school_unit
+            if work.noted_by != Unit(record.authority, unit or ""):
+                return None
         model = self._book.model(record.authority)
-        facts = [item.fact for item in work.kept]
-        basis, unit = record.basis, record.unit
-        record.basis = basis.joined(Basis(self._kept_from(), STATE_FORMAT, model.number))
+        # The rules may go back: a replica that cannot read the newest ones says by which it has scored.
+        basis = record.basis.joined(Basis(self._kept_from(), STATE_FORMAT))._replace(rules=model.number)
         is_outdated = record.rev > 0 and record.basis != basis
-        needs = EVERYTHING if is_outdated else record.state.needs(facts)
-        news: Sequence[Fact] = facts
-        if needs.everything:
-            state = await self._from_all_facts(record, basis)
-            changed, record.state = is_outdated or state != record.state, state
-        else:
-            older = await self._store.read_facts(record.id, needs) if needs.days else []
-            news = record.state.apply([*older, *facts])
-            changed = bool(news)
+        needs = EVERYTHING if is_outdated else record.state.needs(item.fact for item in work.kept)
+        return Plan(record, work, model, basis, is_outdated, needs)
+
+    async def _stored(self, plans: Sequence[Plan]) -> Mapping[str, Sequence[KeptFact]]:
+        """The facts that the plans need, by student: after the records were read, for all students together."""
+        for plan in plans:
+            if plan.record.rev and plan.basis.kept_from > plan.record.basis.kept_from:
+                await self._store.forget_lessons(plan.record.id, plan.basis.kept_from)
+        return await self._store.read_facts({plan.record.id: plan.needs for plan in plans if plan.needs != NOTHING})
+
+    def _rescore(self, plan: Plan, stored: Sequence[KeptFact]) -> Rescored:
+        record, work = plan.record, plan.work
+        before, where, is_new = record.basis, record.where, not record.rev
+        applied, changed = self._apply(plan, stored)
+        self._count(record.authority, applied)
+        record.basis = plan.basis
+        unit = record.unit
+        record.where = record.state.where(self._today().toordinal())
         if record.unit != unit:
             record.noted = Noted()
-        is_by_rules = record.rev > 0 and record.basis.rules != basis.rules
-        change = Change(news, _received(work, self._clock()), is_by_rules)
-        assessed = Assessed(record, record.state.assess(model), model, change)
+        is_by_rules = not is_new and record.basis.rules != before.rules
+        change = Change(_corrected(applied, record.state), _received(work, self._clock()), is_by_rules)
+        assessed = Assessed(record, record.state.assess(plan.model), plan.model, change)
         if work.noted is not None:
-            return self._noted(assessed, work.noted)
+            return self._noted(assessed, work.noted, changed=changed)
         units = frozenset({unit, record.unit})
         if not work.kept:
-            return self._refreshed(assessed, changed, units)
+            return self._refreshed(assessed, changed or record.where != where, units)
         # Sure is only that nothing here is a repetition after a crash: with all facts at hand, and each of them news.
-        is_all_news = needs == NOTHING and len(news) == len(facts)
-        is_to_list = not is_all_news or not record.rev or record.unit != unit or record.basis != basis
-        rescored = self._by_facts(assessed, changed, is_all_news=is_all_news)
+        is_all_news = plan.needs == NOTHING and len(applied.news) == len(work.kept)
+        has_places = any(isinstance(item.fact, PlaceFact) for item in work.kept)
+        is_to_list = not is_all_news or is_new or has_places or record.unit != unit or record.basis != before
+        rescored = self._by_facts(assessed, changed or record.where != where, is_all_news=is_all_news)
         return replace(rescored, units=units, is_to_list=is_to_list)
+
+    def _apply(self, plan: Plan, stored: Sequence[KeptFact]) -> tuple[Applied, bool]:
+        """Brings the record's state up to the facts; says what became of them, and whether there is anything to write."""
+        record, kept = plan.record, plan.work.kept
+        facts = [item.fact for item in kept]
+        before = _known_before(stored, kept)
+        if not plan.needs.everything:
+            applied = record.state.apply(facts, before)
+            return applied, applied.changes
+        first_kept = plan.basis.kept_from
+        state = from_facts([item.fact for item in stored if not _is_before(item.fact, first_kept)])
+        applied = compare(facts, before, state.holds)
+        if not (plan.is_outdated or applied.news):
+            # What was known already is in the state; to make it anew would only write the same in other words.
+            return applied, False
+        state.raised = [
+            Raised(raised.n, raised.day, raised.rank) for raised in record.state.raised if raised.day >= first_kept
+        ]
+        record.state = state
+        return applied, True
+
+    def _count(self, authority: str, applied: Applied) -> None:
+        for fact in applied.outdated:
+            metrics.OLDER_THAN_KNOWN.labels(SERVICE, authority, _type(fact)).inc()
+        if applied.baseless:
+            metrics.BASELESS_RETRACTIONS.labels(authority).inc(len(applied.baseless))
 
     def _by_facts(self, assessed: Assessed, changed: bool, *, is_all_news: bool) -> Rescored:
         """Redelivered until it is done, so that the score may be published without a trace in the database."""
@@ -193,10 +267,10 @@ class Rescoring:
             score = scored(assessed, revision=revision, now=now)
         return Rescored(record, changed, entries, score)
 
-    def _noted(self, assessed: Assessed, noted: Noted) -> Rescored:
+    def _noted(self, assessed: Assessed, noted: Noted, *, changed: bool) -> Rescored:
         record = assessed.record
-        changed, record.noted = noted != record.noted, noted
-        return self._by_itself(assessed, changed)
+        differs, record.noted = noted != record.noted, noted
+        return self._by_itself(assessed, changed or differs)
 
     def _refreshed(self, assessed: Assessed, changed: bool, units: frozenset[Unit | None]) -> Rescored:
         """Listed anew also when nothing has changed: a crash may have been before the listing."""
@@ -211,17 +285,6 @@ class Rescoring:
             event = scored(assessed, revision=record.rev + 1, now=now)
             entries.append(OutboxEntry(event.id, now, SCORED_KEY, event.encode().decode()))
         return Rescored(record, changed, entries, None)
-
-    async def _from_all_facts(self, record: StudentRecord, before: Basis) -> Student:
-        first_kept = record.basis.kept_from
-        if record.rev and first_kept > before.kept_from:
-            await self._store.forget_lessons(record.id, first_kept)
-        facts = await self._store.read_facts(record.id, EVERYTHING)
-        state = from_facts([fact for fact in facts if not _is_before(fact, first_kept)])
-        state.raised = [
-            Raised(raised.n, raised.day, raised.rank) for raised in record.state.raised if raised.day >= first_kept
-        ]
-        return state
 
     async def _tell(self, rescored: list[Rescored]) -> None:
         outboxes = {one.record.id: [*one.record.outbox, *one.entries] for one in rescored}
@@ -239,7 +302,7 @@ class Rescoring:
         for authority in {record.authority for record in records} - self._authorities:
             await self._store.add_authority(authority)
             self._authorities.add(authority)
-        await self._store.list_students(records)
+        await self._store.list_students(records, self._today().toordinal())
 
     async def _told(self, outboxes: Mapping[str, Sequence[OutboxEntry]]) -> None:
         alerts = [(student, entry) for student, entries in outboxes.items() for entry in entries]
@@ -267,12 +330,38 @@ class Rescoring:
         metrics.OUTBOX_AGE.set((self._clock() - oldest).total_seconds() if oldest else 0.0)
         return len(stranded)
 
+    def _today(self) -> date:
+        return self._clock().astimezone(self._zone).date()
+
     def _kept_from(self) -> int:
-        return kept_from(self._clock().date(), self._school_years)
+        return kept_from(self._today(), self._school_years)
 
 
 def _received(work: Work, now: datetime) -> datetime:
     return max((item.recorded_time for item in work.kept), default=now)
+
+
+def _known_before(stored: Iterable[KeptFact], kept: Iterable[KeptFact]) -> list[Fact]:
+    """What is stored without what has come only now: stored a moment ago, with the same time of receipt."""
+    now: dict[Fact, datetime] = {}
+    for item in kept:
+        now[item.fact] = min(item.recorded_time, now.get(item.fact, item.recorded_time))
+    return [item.fact for item in stored if item.fact not in now or item.recorded_time < now[item.fact]]
+
+
+def _corrected(applied: Applied, state: Student) -> list[Fact]:
+    """What can have made an alert wrong: what says something else than before, else what is new; valid versions only."""
+    return [fact for fact in applied.corrections or applied.news if state.holds(fact)]
+
+
+def _type(fact: Fact) -> str:
+    match fact:
+        case LessonFact():
+            return "attendance.recorded"
+        case MarkFact():
+            return "grade.recorded"
+        case PlaceFact():
+            return "enrolment.changed"
 
 
 def _is_before(fact: Fact, day: int) -> bool:

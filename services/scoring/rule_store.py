@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,10 +13,12 @@ from typing import Any
 
 from services.scoring.indicators import Model
 from services.scoring.rules import DEFAULTS, Rules, RuleVersion, check_rules
-from shared import mongo
-from shared.errors import Stale
+from shared import metrics, mongo
+from shared.errors import Reject, Stale
 
 LOOK_EVERY_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 class RuleStore:
@@ -23,6 +26,7 @@ class RuleStore:
 
     def __init__(self, database: mongo.Database) -> None:
         self._rules = database["scoring_rules"]
+        self._told: set[str] = set()
 
     async def prepare(self) -> None:
         """Creates the index."""
@@ -30,20 +34,32 @@ class RuleStore:
         await mongo.ensure_indexes(self._rules, [mongo.IndexModel(keys, name="authority_version")])
 
     async def versions(self, authority: str) -> list[RuleVersion]:
-        """All versions of an authority, oldest first, without the defaults."""
-        with mongo.outages():
-            found = [_version(document) async for document in self._rules.find({"authority": authority})]
-        return sorted(found, key=lambda version: version.version)
+        """All versions of an authority that can be read, oldest first, without the defaults."""
+        found, _ = await self._find({"authority": authority})
+        return found.get(authority, [])
 
     async def newest(self) -> dict[str, RuleVersion]:
-        """What holds now for each authority that has set any."""
-        newest: dict[str, RuleVersion] = {}
+        """What holds now for each authority that has set any: its newest version that can be read."""
+        found, unreadable = await self._find({})
+        metrics.UNREADABLE_RULES.set(len(unreadable))
+        for key in unreadable - self._told:
+            logger.error("rules cannot be read; the authority's last good version holds", extra={"rules": key})
+        self._told = unreadable
+        return {authority: versions[-1] for authority, versions in found.items()}
+
+    async def _find(self, query: dict[str, Any]) -> tuple[dict[str, list[RuleVersion]], set[str]]:
+        """Versions by authority, in order, and the keys of those that cannot be read."""
+        found: dict[str, list[RuleVersion]] = {}
+        unreadable: set[str] = set()
         with mongo.outages():
-            async for document in self._rules.find():
-                known = newest.get(document["authority"])
-                if known is None or known.version < document["version"]:
-                    newest[document["authority"]] = _version(document)
-        return newest
+            async for document in self._rules.find(query):
+                try:
+                    found.setdefault(document["authority"], []).append(_version(document))
+                except (Reject, KeyError, TypeError):
+                    unreadable.add(str(document["_id"]))
+        for versions in found.values():
+            versions.sort(key=lambda version: version.version)
+        return {authority: versions for authority, versions in found.items() if versions}, unreadable
 
     async def add(self, authority: str, rules: Rules, now: datetime) -> RuleVersion:
         """Makes these the authority's rules from now on.
@@ -51,8 +67,9 @@ class RuleStore:
         Raises:
             Stale: somebody else has just set some; look at them first.
         """
-        versions = await self.versions(authority)
-        added = RuleVersion(versions[-1].version + 1 if versions else 1, rules, now)
+        with mongo.outages():
+            there = [each["version"] async for each in self._rules.find({"authority": authority}, {"version": 1})]
+        added = RuleVersion(max(there, default=0) + 1, rules, now)
         document: dict[str, Any] = {
             "_id": f"{authority}:{added.version}",
             "authority": authority,

@@ -10,7 +10,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
@@ -41,6 +42,31 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class SchoolYear(_Part):
+    """When a school year begins: no absence before that day counts after it. Month and day, `07-01`."""
+
+    begins: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")] = "07-01"
+
+    @model_validator(mode="after")
+    def _is_in_every_year(self) -> Self:
+        try:
+            date.fromisoformat(f"2023-{self.begins}")
+        except ValueError as error:
+            raise ValueError("begins is a day that every year has") from error
+        return self
+
+    def first_day(self, day: int) -> int:
+        """Day number of the first day of the school year that a day lies in."""
+        return _first_day(day, self.begins)
+
+
+@lru_cache(maxsize=4096)
+def _first_day(day: int, begins: str) -> int:
+    on = date.fromordinal(day)
+    first = date.fromisoformat(f"{on.year}-{begins}")
+    return (first if first <= on else first.replace(year=on.year - 1)).toordinal()
+
+
 class TotalAbsence(_Part):
     """Percent of the scheduled minutes, over a window of school days of which some must have a register."""
 
@@ -63,7 +89,7 @@ class UnexcusedAbsence(_Part):
 
 
 class AbsenceStreak(_Part):
-    """Consecutive school days of full absence; a streak longer than the window says no more."""
+    """Consecutive school days of full absence; a streak longer than the window says no more. What full absence is: `days.Day`."""
 
     steps: Steps = ((3, 6), (5, 12))
     window_school_days: Window = 20
@@ -177,7 +203,7 @@ class GroupSignals(_Part):
 
 
 class Stale(_Part):
-    """After how many school days of the group without any register a student is stale."""
+    """After how many school days of the school unit without any register of the student a student is stale."""
 
     school_days: int = Field(default=10, ge=1, le=LONGEST_WINDOW)
 
@@ -185,6 +211,7 @@ class Stale(_Part):
 class Rules(_Part):
     """Everything that an authority may set. What it leaves out stays at its default."""
 
+    school_year: SchoolYear = SchoolYear()
     total_absence: TotalAbsence = TotalAbsence()
     unexcused_absence: UnexcusedAbsence = UnexcusedAbsence()
     absence_streak: AbsenceStreak = AbsenceStreak()

@@ -11,13 +11,14 @@ import orjson
 
 from services.scoring.climate import Version
 from services.scoring.courses import timeline
+from services.scoring.documents import marks, places
 from services.scoring.documents import outbox_fields as entry_fields
-from services.scoring.facts import Mark, Place, current_place
 from services.scoring.group_sums import Daily, Member, Sums
 from services.scoring.records import STATE_FORMAT, Noted, OutboxEntry, Unit
 from services.scoring.signal_messages import Announced, Said, subject_key
 from services.scoring.student import SIGNAL_DAYS
-from shared.events import EnrolmentStatus, GroupIndicator
+from shared.events import GroupIndicator
+from shared.events.places import Presence, whereabouts
 
 
 @dataclass(slots=True)
@@ -52,9 +53,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class KeptReport:
-    """A version of a climate report of a group or unit, and when ingest received it."""
+    """A version of a climate report of a group or unit, and when ingest received it. `unit`: without a code when the report
+    names none.
+    """
 
-    authority: str
+    unit: Unit
     subject: str
     version: Version
     recorded_time: datetime
@@ -108,7 +111,7 @@ def outbox_entries(document: Mapping[str, Any]) -> list[tuple[str, OutboxEntry]]
 
 def report_document(report: KeptReport) -> dict[str, Any]:
     """`_id` is made from the content, so that a repetition is a duplicate key."""
-    key, version = subject_key(report.authority, report.subject), report.version
+    key, version = subject_key(report.unit, report.subject), report.version
     return {
         "_id": f"{key}|{version.period}|{version.revision}|{version.digest}",
         "key": key,
@@ -118,34 +121,27 @@ def report_document(report: KeptReport) -> dict[str, Any]:
 
 
 def climate_version(document: Mapping[str, Any]) -> tuple[str, Version]:
-    """Subject and version."""
-    _, _, subject = document["key"].partition("|")
-    return subject, Version(*(document[name] for name in Version._fields))
+    """Key and version."""
+    return document["key"], Version(*(document[name] for name in Version._fields))
 
 
-def seen(document: Mapping[str, Any]) -> Seen:
-    """A student's document; of the state only what signals need."""
+def seen(document: Mapping[str, Any], today: int) -> Seen:
+    """A student's document on a day (a day number); of the state only what signals need."""
     known = orjson.loads(document["state"])
     if known["basis"][1] != STATE_FORMAT:
         return Seen(document["_id"], is_readable=False)
-    member = _member(document["_id"], known)
+    member = _member(document["_id"], known, today)
     return Seen(document["_id"], True, known["signals"], known["stale_since"], member)
 
 
-def _member(student: str, known: Mapping[str, Any]) -> Member | None:
-    places = {
-        (unit, starts_on): Place(revision, digest, status, tuple(groups))
-        for unit, starts_on, revision, digest, status, groups in known["places"]
-    }
-    current = current_place(places)
-    if current is None or current[1].status != EnrolmentStatus.ACTIVE:
+def _member(student: str, known: Mapping[str, Any], today: int) -> Member | None:
+    current = whereabouts(places(known), today)
+    if current is None or current.presence is not Presence.ACTIVE:
         return None
-    place = current[1]
-    starts_on = next(starts_on for (_, starts_on), one in places.items() if one is place)
-    marks = {(course, kind): [Mark(*version) for version in versions] for course, kind, versions in known["marks"]}
-    was_warned = any(kind == "warning" for _, kind in marks)
-    courses = timeline(marks) if was_warned else []
-    return Member(student, place.groups, starts_on, known["fresh_until"], registers(known["days"]), courses)
+    place = current.place
+    was_warned = any(kind == "warning" for _, kind, _ in known["marks"])
+    courses = timeline(marks(known)) if was_warned else []
+    return Member(student, place.groups, place.starts_on, known["fresh_until"], registers(known["days"]), courses)
 
 
 def registers(days: list[list[int]]) -> Daily:

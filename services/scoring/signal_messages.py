@@ -35,9 +35,9 @@ class Said:
     worse: dict[GroupIndicator, Announced] = field(default_factory=dict)
 
 
-def subject_key(authority: str, subject: str) -> str:
-    """Under which published messages of a group are kept: `2480|group:NA25a`."""
-    return f"{authority}|{subject}"
+def subject_key(unit: Unit, subject: str) -> str:
+    """Under which published messages and climate reports of a group are kept: `2480|gy-aspen|group:NA25a`."""
+    return f"{unit.key}|{subject}"
 
 
 def announce(

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.scoring import signal_documents
 from services.scoring.climate import Version
 from services.scoring.records import OutboxEntry, Unit
 from services.scoring.signal_documents import KeptReport, Seen, UnitRecord
+from services.scoring.signal_messages import subject_key
 from shared import mongo
 
 STUDENTS_AT_A_TIME = 50
@@ -32,6 +33,13 @@ class Head:
     computed_at: datetime
     answered: int
     worse: Mapping[str, int]
+
+
+class Reports(NamedTuple):
+    """Versions of climate reports by subject: of those that name their unit, and of those that name none."""
+
+    named: dict[str, list[Version]]
+    unnamed: dict[str, list[Version]]
 
 
 class SignalStore:
@@ -115,34 +123,43 @@ class SignalStore:
             found = [one async for one in self._units.find({"outbox.since": {"$lt": now - age}})]
         return [(Unit(one["authority"], one["school_unit"]), signal_documents.outbox_entries(one)) for one in found]
 
-    async def students(self, listed: Sequence[str]) -> AsyncIterator[list[Seen]]:
-        """Students as signals see them, some at a time."""
+    async def students(self, listed: Sequence[str], today: int) -> AsyncIterator[list[Seen]]:
+        """Students as signals see them on a day (a day number), some at a time."""
         for start in range(0, len(listed), STUDENTS_AT_A_TIME):
             query = {"_id": {"$in": listed[start : start + STUDENTS_AT_A_TIME]}}
             with mongo.outages():
                 found = await self._students.find(query, {"state": 1}).to_list(STUDENTS_AT_A_TIME)
-            yield [signal_documents.seen(document) for document in found]
+            yield [signal_documents.seen(document, today) for document in found]
 
     async def keep_report(self, report: KeptReport) -> None:
         """Adds a version of a climate report; a repetition changes nothing."""
         await mongo.bulk_write(self._climate, [mongo.InsertOne(signal_documents.report_document(report))])
 
-    async def reports(self, authority: str, subjects: Sequence[str]) -> dict[str, list[Version]]:
-        """All versions of all reports of some groups and units, by subject."""
-        found: dict[str, list[Version]] = {}
-        for start in range(0, len(subjects), KEYS_AT_A_TIME):
-            keys = [f"{authority}|{subject}" for subject in subjects[start : start + KEYS_AT_A_TIME]]
+    async def reports(self, unit: Unit, subjects: Sequence[str]) -> Reports:
+        """All versions of all reports of a unit and its groups: those that name the unit, and those that name none."""
+        named = {subject_key(unit, subject): subject for subject in subjects}
+        unnamed = {subject_key(unit._replace(code=""), subject): subject for subject in subjects}
+        found = Reports({}, {})
+        keys = [*named, *unnamed]
+        for start in range(0, len(keys), KEYS_AT_A_TIME):
             with mongo.outages():
-                async for document in self._climate.find({"key": {"$in": keys}}):
-                    subject, version = signal_documents.climate_version(document)
-                    found.setdefault(subject, []).append(version)
+                async for document in self._climate.find({"key": {"$in": keys[start : start + KEYS_AT_A_TIME]}}):
+                    key, version = signal_documents.climate_version(document)
+                    if key in named:
+                        found.named.setdefault(named[key], []).append(version)
+                    else:
+                        found.unnamed.setdefault(unnamed[key], []).append(version)
         return found
 
-    async def units_with(self, authority: str, group: str) -> list[Unit]:
-        """Units that have a group of this code."""
+    async def units_with(self, authority: str, groups: Sequence[str]) -> dict[str, list[Unit]]:
+        """Units by the codes of their groups, of the codes asked for."""
+        found: dict[str, list[Unit]] = {}
+        query = {"authority": authority, "groups": {"$in": list(groups)}}
         with mongo.outages():
-            cursor = self._units.find({"authority": authority, "groups": group}, {"school_unit": 1})
-            return [Unit(authority, document["school_unit"]) async for document in cursor]
+            async for document in self._units.find(query, {"school_unit": 1, "groups": 1}):
+                for code in set(document["groups"]) & set(groups):
+                    found.setdefault(code, []).append(Unit(authority, document["school_unit"]))
+        return found
 
 
 def _head(document: Mapping[str, Any]) -> Head:

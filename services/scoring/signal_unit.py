@@ -19,10 +19,10 @@ from services.scoring.signals import MEMBERS_AT_A_TIME, Judged, judge, stale_sin
 
 @dataclass(slots=True)
 class UnitJudged:
-    """What is said of a unit's groups by subject, and the school days (day numbers) of its groups that are large enough."""
+    """What is said of a unit's groups by subject, and the unit's school days (day numbers)."""
 
     by_subject: dict[str, list[Judged]] = field(default_factory=dict)
-    days_of_groups: dict[str, list[int]] = field(default_factory=dict)
+    school_days: list[int] = field(default_factory=list)
 
 
 def group_subjects(unit: str, members: Iterable[Member]) -> list[str]:
@@ -42,14 +42,13 @@ def judge_unit(
         for code in member.groups:
             groups.setdefault(code, Party()).add(member)
     known = UnitClimate(unit, {subject: reports(versions) for subject, versions in climate.items()})
-    rule, found = rules.group_signals, UnitJudged()
+    least = rules.group_signals.min_students
+    found = UnitJudged(school_days=whole.school_days(least))
     for code, group in sorted(groups.items()):
         yield
-        if len(group.members) < rule.min_students:
-            continue
-        found.days_of_groups[code] = group.school_days(rule.min_students)
-        found.by_subject[f"group:{code}"] = yield from judge(f"group:{code}", group, whole, known, rule)
-    found.by_subject[f"unit:{unit}"] = yield from judge(f"unit:{unit}", whole, None, known, rule)
+        if len(group.members) >= least:
+            found.by_subject[f"group:{code}"] = yield from judge(f"group:{code}", group, whole, known, rules)
+    found.by_subject[f"unit:{unit}"] = yield from judge(f"unit:{unit}", whole, None, known, rules)
     return found
 
 
@@ -57,5 +56,5 @@ def noted(member: Member | None, judged: UnitJudged, said: Mapping[str, Said], r
     """What a student's groups say of the student; of one without an active place, nothing."""
     if member is None:
         return Noted()
-    since = stale_since(member, judged.days_of_groups, rules.stale.school_days)
+    since = stale_since(member, judged.school_days, rules.stale.school_days)
     return Noted(group_reasons(member.groups, said), since)

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator, Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Generator, Iterable, Sequence
+from datetime import datetime, timedelta, tzinfo
 from typing import TypeVar
 
+from services.scoring.climate import Version, preferred
 from services.scoring.records import Noted, OutboxEntry, Unit
 from services.scoring.rescoring import Clock, Rescoring
 from services.scoring.rule_store import RuleBook
@@ -60,6 +61,7 @@ class Signalling:
         *,
         publish: Publish,
         clock: Clock,
+        zone: tzinfo,
         every: timedelta,
         holder: str,
     ) -> None:
@@ -69,6 +71,7 @@ class Signalling:
         self._book = book
         self._publish = publish
         self._clock = clock
+        self._zone = zone
         self._every = every
         self._holder = holder
 
@@ -107,7 +110,8 @@ class Signalling:
         if record is None:
             return False
         listed = await self._scoring.students_of(unit)
-        students = [student async for some in self._store.students(listed) for student in some]
+        today = now.astimezone(self._zone).date().toordinal()
+        students = [student async for some in self._store.students(listed, today) for student in some]
         if not all(student.is_readable for student in students):
             # While a new version of Kvar is brought in; the students' states are made anew beside this.
             await self._store.finish(record, now, None)
@@ -134,14 +138,32 @@ class Signalling:
         # Before the reports are read: one that comes meanwhile finds the unit by its groups, and asks it again.
         if groups != record.groups and not await self._store.write_groups(record, groups):
             return None
-        climate = await self._store.reports(unit.authority, subjects)
+        climate = await self._climate(unit, subjects, frozenset(groups) - frozenset(record.groups))
         return await _in_pieces(judge_unit(unit.code, members, climate, rules))
+
+    async def _climate(self, unit: Unit, subjects: Sequence[str], new: Collection[str]) -> dict[str, list[Version]]:
+        """The reports that are certainly those of the unit's groups. `new`: codes that are in use here since this moment."""
+        found = await self._store.reports(unit, subjects)
+        codes = [subject.removeprefix("group:") for subject in found.unnamed]
+        users = await self._store.units_with(unit.authority, codes) if codes else {}
+        others = {code: [each for each in users.get(code, ()) if each != unit] for code in codes}
+        # Those who took such a report for their own must look again.
+        await self._scoring.ask({each for code in new for each in others.get(code, ())})
+        for code in [code for code in codes if others[code]]:
+            logger.warning(
+                "several units use the code of a group whose climate report names none", extra={"group": code}
+            )
+            del found.unnamed[f"group:{code}"]
+        return {
+            subject: preferred(found.named.get(subject, ()), found.unnamed.get(subject, ()))
+            for subject in {*found.named, *found.unnamed}
+        }
 
     async def _tell(self, unit: Unit, entries: Sequence[tuple[str, OutboxEntry]]) -> None:
         for _, entry in entries:
             await self._publish(entry.body.encode(), routing_key=entry.key, message_id=entry.id)
         if entries:
-            await self._scoring.keep_said([(subject_key(unit.authority, subject), entry) for subject, entry in entries])
+            await self._scoring.keep_said([(subject_key(unit, subject), entry) for subject, entry in entries])
             await self._store.clear_outbox({unit: [entry.id for _, entry in entries]})
 
     async def _note(self, record: UnitRecord, students: Sequence[Seen], judged: UnitJudged, rules: Rules) -> None:

@@ -9,11 +9,13 @@ past alone. Where anything needed is unknown, or too few of the students worsen 
 The state is a fold of `level.step` over the last 25 school days of the group, from nothing. It is a function of the current
 students' facts alone, whenever and wherever it is computed: of each student 60 school days are at hand, enough for 25 days that
 each look back over 30, and five to spare for days that only some students had. A signal that has stood neither risen nor
-clearly below for longer than 25 days is over; without that bound, the state would hang on days that nobody has at hand.
+clearly below for longer than 25 days is over; without that bound, the state would hang on days that nobody has at hand. No window
+reaches back over the start of the school year.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,7 +23,7 @@ from typing import NamedTuple
 from services.scoring.climate import WEEK_DAYS, UnitClimate
 from services.scoring.group_sums import NOTHING, Daily, Member, Party, Running, Sums, open_warnings
 from services.scoring.level import Standing, step
-from services.scoring.rules import GroupSignals
+from services.scoring.rules import GroupSignals, Rules
 from shared.events import GroupIndicator
 
 RECENT_DAYS = 10
@@ -103,12 +105,15 @@ class Ground:
 
 
 def judge(
-    subject: str, group: Party, unit: Party | None, climate: UnitClimate, rule: GroupSignals
+    subject: str, group: Party, unit: Party | None, climate: UnitClimate, rules: Rules
 ) -> Generator[None, None, list[Judged]]:
     """What is said of a group (`group:…`) of a unit, or of a unit (`unit:…`, without `unit`); of fewer students than the rule
     asks for, nothing. Yields now and then, where others may go on.
     """
+    rule = rules.group_signals
     days = group.school_days(rule.min_students)[-(LOOK_BACK_DAYS + FOLDED_DAYS - 1) :]
+    if days:
+        days = days[bisect_left(days, rules.school_year.first_day(days[-1])) :]
     if len(group.members) < rule.min_students or not days:
         return []
     ground = Ground(subject, group, days, unit, climate, rule)
@@ -268,14 +273,10 @@ def _numbers(indicator: GroupIndicator, compared: Compared) -> dict[str, float |
     return {**numbers, "answers": compared.answers} if compared.answers else numbers
 
 
-def stale_since(member: Member, days_of_groups: Mapping[str, Sequence[int]], school_days: int) -> int | None:
-    """The first of so many school days (at least) that the student's group has had without any register of the student, since
-    the newest one or since the place began; nothing when there are fewer.
-
-    `days_of_groups`: school days of the groups that are large enough. Of several groups the one with most school days decides:
-    the class, where there is one. Days on which nobody's register was taken are no school days of the group.
+def stale_since(member: Member, unit_days: Sequence[int], school_days: int) -> int | None:
+    """The first of so many school days of the unit (at least) without any register of the student, since the newest one or since
+    the place began; nothing when there are fewer. Days on which hardly anybody's register was taken are no school days of a unit.
     """
-    known = [days_of_groups[code] for code in member.groups if code in days_of_groups]
     first = max(member.fresh_until + 1, member.starts_on)
-    missed = [day for day in max(known, key=len, default=()) if day >= first]
+    missed = [day for day in unit_days if day >= first]
     return missed[0] if len(missed) >= school_days else None

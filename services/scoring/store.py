@@ -8,16 +8,19 @@ change and withdrawal as it was published.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.scoring import documents
-from services.scoring.facts import Fact
 from services.scoring.records import Basis, KeptFact, OutboxEntry, StudentRecord, Unit
 from services.scoring.student import Needs
 from shared import mongo
+
+WHOLE_TOGETHER = 8
+"""Students whose facts are all read at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class ScoringStore:
             [
                 mongo.IndexModel([("unit", mongo.ASCENDING)], name="unit"),
                 mongo.IndexModel([("basis", mongo.ASCENDING)], name="basis"),
+                mongo.IndexModel([("moves_on", mongo.ASCENDING)], name="moves_on"),
             ],
         )
         # `_id` begins with the same, but the embedded database answers ranges from secondary indexes only: by `_id` it
@@ -70,12 +74,17 @@ class ScoringStore:
                 records[document["_id"]] = documents.student_record(document)
         return records
 
-    async def read_facts(self, student: str, needs: Needs) -> list[Fact]:
-        """All facts of a student, or the lessons of some days."""
-        if needs.everything:
-            return [kept.fact for kept in await self.all_facts(student)]
-        parts = [documents.lessons_part(student, day) for day in sorted(needs.days)]
-        return [kept.fact for kept in await self._find_facts({"part": {"$in": parts}})]
+    async def read_facts(self, needs: Mapping[str, Needs]) -> dict[str, list[KeptFact]]:
+        """What students need of their facts, by student: the lessons of some days in one query for all, however many."""
+        found: dict[str, list[KeptFact]] = {}
+        parts = [documents.lessons_part(student, day) for student, each in needs.items() for day in sorted(each.days)]
+        for kept in await self._find_facts({"part": {"$in": parts}}) if parts else []:
+            found.setdefault(kept.student, []).append(kept)
+        whole = [student for student, each in needs.items() if each.everything]
+        for start in range(0, len(whole), WHOLE_TOGETHER):
+            some = whole[start : start + WHOLE_TOGETHER]
+            found |= zip(some, await asyncio.gather(*map(self.all_facts, some)), strict=True)
+        return found
 
     async def all_facts(self, student: str) -> list[KeptFact]:
         """Every version of every fact of a student that is still kept."""
@@ -98,18 +107,18 @@ class ScoringStore:
         outcome = await mongo.bulk_write(self._students, [_operation(write) for write in writes])
         return frozenset(writes[position].record.id for position in outcome.duplicates)
 
-    async def list_students(self, records: Sequence[StudentRecord]) -> None:
-        """Notes what students are found by."""
+    async def list_students(self, records: Sequence[StudentRecord], today: int) -> None:
+        """Notes what students are found by. `today`: a day number."""
         added = [record for record in records if not record.rev]
         outcome = await mongo.bulk_write(
             self._listings,
-            [mongo.InsertOne({"_id": record.id, **documents.listing_fields(record)}) for record in added],
+            [mongo.InsertOne({"_id": record.id, **documents.listing_fields(record, today)}) for record in added],
         )
         there = [*(added[position] for position in outcome.duplicates), *(record for record in records if record.rev)]
         await mongo.bulk_write(
             self._listings,
             [
-                mongo.UpdateOne({"_id": record.id}, {"$set": documents.listing_fields(record)}, upsert=True)
+                mongo.UpdateOne({"_id": record.id}, {"$set": documents.listing_fields(record, today)}, upsert=True)
                 for record in there
             ],
         )
@@ -144,6 +153,12 @@ class ScoringStore:
         """Students of an authority whose state was made by something older."""
         query = {"basis": {"$gte": f"{authority}|", "$lt": f"{authority}|{basis.text()}"}}
         with mongo.outages():
+            return [found["_id"] async for found in self._listings.find(query, {"_id": 1}).limit(limit)]
+
+    async def moved_by(self, today: int, limit: int) -> list[str]:
+        """Students whom the calendar has taken somewhere else by a day (a day number)."""
+        with mongo.outages():
+            query = {"moves_on": {"$lte": today}}
             return [found["_id"] async for found in self._listings.find(query, {"_id": 1}).limit(limit)]
 
     async def add_authority(self, authority: str) -> None:

@@ -11,25 +11,18 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 from services.scoring.courses import Timeline, timeline
-from services.scoring.facts import (
-    Day,
-    Fact,
-    Lesson,
-    LessonFact,
-    Mark,
-    MarkFact,
-    Place,
-    PlaceFact,
-    current_place,
-    sum_day,
-)
+from services.scoring.days import Day, sum_day
+from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
 from services.scoring.indicators import Found, History, Model, score_of
 from services.scoring.level import Standing, step
+from services.scoring.news import Applied
 from services.scoring.rules import LONGEST_WINDOW
 from shared.events import Level
+from shared.events.places import Place, Spans, lesson_counts, spans, whereabouts
 
 OPEN_DAYS = 3
 """School days whose single lessons are at hand: most registers and corrections come within these."""
@@ -67,6 +60,13 @@ class Assessment(NamedTuple):
     wrong: tuple[int, ...] = ()
 
 
+class Where(NamedTuple):
+    """A school unit and the student's groups there; no unit where nothing names any."""
+
+    school_unit: str | None = None
+    groups: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Raised:
     """A rise that was announced: by alert `n`, on a day, to a rank. `is_right`: the days up to `base_day` bear it out."""
@@ -83,7 +83,8 @@ class Student:
 
     days: dict[int, Day] = field(default_factory=dict)
     open: dict[int, dict[str, Lesson]] = field(default_factory=dict)
-    marks: dict[tuple[str, str], list[Mark]] = field(default_factory=dict)
+    marks: dict[tuple[str, str], dict[int, Mark]] = field(default_factory=dict)
+    """The valid version by (course, kind), then by the day number on which it was recorded."""
     places: dict[tuple[str, int], Place] = field(default_factory=dict)
     courses: Timeline = field(default_factory=list)
     """How the courses stood since `base_day`, from all marks."""
@@ -97,64 +98,126 @@ class Student:
     """Earliest day changed since the last assessment; not stored."""
     newest: int = 0
     """Newest day of any lesson seen."""
+    registers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """First and last day of the lessons seen at each school unit, those that do not count included."""
     fresh_until: int = 0
     """Newest day with a taken register."""
 
     def needs(self, facts: Iterable[Fact]) -> Needs:
-        """What must be read first: a touched day that is not at hand, or everything when the change lies before `base`."""
+        """What must be read first: a touched day that is not at hand, or everything when the change lies before `base` or
+        changes which of the known lessons count.
+        """
         days: set[int] = set()
+        places: dict[tuple[str, int], Place] = {}
         for fact in facts:
             if isinstance(fact, LessonFact):
                 if fact.day <= self.base_day:
                     return EVERYTHING
                 if fact.day not in self.open and fact.day <= self.newest:
                     days.add(fact.day)
-            elif isinstance(fact, MarkFact) and fact.version.recorded_on <= self.base_day and self._is_news(fact):
+            elif isinstance(fact, PlaceFact):
+                key = fact.version.key
+                if fact.version.supersedes(places.get(key, self.places.get(key))):
+                    places[key] = fact.version
+            elif fact.recorded_on <= self.base_day and self._changes_courses(fact):
                 return EVERYTHING
+        if places and self._changes_lessons(places):
+            return EVERYTHING
         return Needs(days=frozenset(days)) if days else NOTHING
 
-    def apply(self, facts: Iterable[Fact]) -> list[Fact]:
-        """Merges facts, in any order; what `needs` named must be among them. Returns those that were news."""
-        changed: set[int] = set()
-        news: list[Fact] = []
-        marks_changed = False
-        for fact in facts:
+    def _changes_courses(self, fact: MarkFact) -> bool:
+        known = self.marks.get((fact.course, fact.kind), {}).get(fact.recorded_on)
+        is_valid = known is None or known[:2] < fact.version[:2]
+        return is_valid and fact.version.content != (known.content if known is not None else ())
+
+    def _changes_lessons(self, news: dict[tuple[str, int], Place]) -> bool:
+        """Whether other lessons count, of those seen, when these places are known."""
+        before, after = spans(self.places.values()), spans({**self.places, **news}.values())
+        for unit, (first, last) in self.registers.items():
+            known = chain(before.get(unit, ()), after.get(unit, ()))
+            edges = {first, *chain.from_iterable((start, end + 1) for start, end in known)}
+            if any(
+                lesson_counts(before, unit, day) != lesson_counts(after, unit, day)
+                for day in edges
+                if first <= day <= last
+            ):
+                return True
+        return False
+
+    def apply(self, facts: Iterable[Fact], older: Iterable[Fact] = ()) -> Applied:
+        """Merges facts, in any order. `older`: what was known already of the days that `needs` named."""
+        reopened: set[int] = set()
+        for fact in older:
             if isinstance(fact, LessonFact):
-                if self._merge_lesson(fact):
-                    changed.add(fact.day)
-                    news.append(fact)
-            elif isinstance(fact, MarkFact):
-                if self._is_news(fact):
+                reopened.add(fact.day)
+                self._merge(self.open.setdefault(fact.day, {}), fact.lesson, fact, Applied())
+        applied = Applied()
+        touched = set(reopened)
+        marks_changed = False
+        for fact in sorted(facts, key=_places_first):
+            if isinstance(fact, PlaceFact):
+                self._merge_place(fact, applied)
+            elif isinstance(fact, LessonFact):
+                if self._merge(self.open.setdefault(fact.day, {}), fact.lesson, fact, applied):
+                    touched.add(fact.day)
+                    self._saw(fact)
+            else:
+                changes = self._changes_courses(fact)
+                of_course = self.marks.setdefault((fact.course, fact.kind), {})
+                self._merge(of_course, fact.recorded_on, fact, applied)
+                if changes:
                     marks_changed = True
-                    news.append(fact)
-                    self.marks.setdefault((fact.course, fact.kind), []).append(fact.version)
-                    self.changed_from = min(self.changed_from, fact.version.recorded_on)
-            elif self._merge_place(fact):
-                news.append(fact)
-        if changed:
-            self.changed_from = min(self.changed_from, *changed)
-            self._sum(changed)
+                    self.changed_from = min(self.changed_from, fact.recorded_on)
+        sums_changed = self._sum(touched)
         if marks_changed:
             self.courses = timeline(self.marks)
-        return news
+        kept_open = set(sorted(self.open)[-OPEN_DAYS:])
+        applied.changes = sums_changed or any(
+            not isinstance(fact, LessonFact) or fact.day not in reopened or fact.day in kept_open
+            for fact in applied.news
+        )
+        return applied
 
-    def _merge_lesson(self, fact: LessonFact) -> bool:
-        lessons = self.open.get(fact.day)
-        if lessons is None:
-            lessons = self.open[fact.day] = {}
-        known = lessons.get(fact.lesson)
-        if known is not None and known[:2] >= fact.version[:2]:
+    @staticmethod
+    def _merge(known: dict[Any, Any], key: Any, fact: LessonFact | MarkFact, applied: Applied) -> bool:
+        held = known.get(key)
+        if held is not None and held[:2] >= fact.version[:2]:
+            if held[:2] > fact.version[:2]:
+                applied.outdated.append(fact)
             return False
-        lessons[fact.lesson] = fact.version
+        known[key] = fact.version
+        applied.news.append(fact)
+        if held is not None and held.content != fact.version.content:
+            applied.corrections.append(fact)
+        if held is None and isinstance(fact, MarkFact) and fact.version.value is None:
+            applied.baseless.append(fact)
         return True
 
-    def _merge_place(self, fact: PlaceFact) -> bool:
-        key = (fact.school_unit, fact.starts_on)
+    def _merge_place(self, fact: PlaceFact, applied: Applied) -> None:
+        key = fact.version.key
         known = self.places.get(key)
-        if known is not None and known[:2] >= fact.version[:2]:
-            return False
+        if not fact.version.supersedes(known):
+            if known is not None and known.precedence[:2] > fact.version.precedence[:2]:
+                applied.outdated.append(fact)
+            return
+        if self._changes_lessons({key: fact.version}):
+            applied.corrections.append(fact)
         self.places[key] = fact.version
-        return True
+        applied.news.append(fact)
+
+    def _saw(self, fact: LessonFact) -> None:
+        first, last = self.registers.get(fact.version.school_unit, (fact.day, fact.day))
+        self.registers[fact.version.school_unit] = min(first, fact.day), max(last, fact.day)
+
+    def holds(self, fact: Fact) -> bool:
+        """Whether this version is the valid one, as far as it is at hand."""
+        match fact:
+            case LessonFact():
+                return self.open.get(fact.day, {}).get(fact.lesson) == fact.version
+            case MarkFact():
+                return self.marks.get((fact.course, fact.kind), {}).get(fact.recorded_on) == fact.version
+            case PlaceFact():
+                return self.places.get(fact.version.key) == fact.version
 
     def assess(self, model: Model) -> Assessment:
         """Folds the changed days and explains the newest one; moves `base` on when many days have gathered."""
@@ -167,7 +230,7 @@ class Student:
         newest = next(reversed(self.trail), 0) or self.base_day
         standing = self.trail.get(newest, self.base)
         return Assessment(
-            score=int(standing.score),
+            score=score_of(found),
             level=standing.level,
             reasons=tuple(found),
             as_of=newest or None,
@@ -178,7 +241,8 @@ class Student:
     def _refold(self, history: History, model: Model) -> list[Found]:
         """The trail anew from the first changed day on; tells what brings points on the newest day, most first.
 
-        Its days are school days and days on which a mark was recorded.
+        Its days are school days and days on which a mark was recorded. A day of which nothing is known, without any register or
+        mark, leaves the standing as it was.
         """
         kept = {day: standing for day, standing in self.trail.items() if day < self.changed_from}
         last = next(reversed(kept), self.base_day)
@@ -191,11 +255,14 @@ class Student:
         for day in fact_days[:-1]:
             while end < len(days) and days[end] <= day:
                 end += 1
-            standing = kept[day] = step(standing, model.score(history, end, day), rule)
+            if history.is_known(day, end):
+                standing = step(standing, model.score(history, end, day), rule)
+            kept[day] = standing
         newest = fact_days[-1] if fact_days else last
-        found = model.found(history, bisect_right(days, newest), newest)
+        end = bisect_right(days, newest)
+        found = model.found(history, end, newest)
         if fact_days:
-            kept[newest] = step(standing, score_of(found), rule)
+            kept[newest] = step(standing, score_of(found), rule) if history.is_known(newest, end) else standing
         self.trail = kept
         self.changed_from = UNCHANGED
         return found
@@ -238,25 +305,27 @@ class Student:
         self.base_day, self.base = until, self.trail[until]
         self.trail = {day: standing for day, standing in self.trail.items() if day > until}
 
-    def school_unit(self) -> str | None:
-        """Where the student is now."""
-        place = current_place(self.places)
-        return place[0] if place else None
+    def where(self, today: int) -> Where:
+        """Where the student is today, was last, or will be first; without any known place, where the newest register is from."""
+        found = whereabouts(self.places.values(), today)
+        if found is not None:
+            return Where(found.place.school_unit, tuple(sorted(found.place.groups)))
+        units = [(last, unit) for unit, (_, last) in self.registers.items()]
+        return Where(max(units)[1]) if units else Where()
 
-    def groups(self) -> list[str]:
-        """The student's groups there."""
-        place = current_place(self.places)
-        return sorted(place[1].groups) if place else []
-
-    def _is_news(self, fact: MarkFact) -> bool:
-        return fact.version not in self.marks.get((fact.course, fact.kind), ())
-
-    def _sum(self, changed: Iterable[int]) -> None:
-        for day in changed:
-            total = sum_day(day, self.open[day].values())
+    def _sum(self, touched: Iterable[int]) -> bool:
+        """Sums days up from their lessons; says whether any has changed."""
+        places = spans(self.places.values())
+        has_changed = False
+        for day in touched:
+            total = sum_day(day, _counted(places, day, self.open[day].values()))
             self.newest = max(self.newest, day)
+            if total == self.days.get(day):
+                continue
+            has_changed = True
+            self.changed_from = min(self.changed_from, day)
             if total is None:
-                self.days.pop(day, None)
+                del self.days[day]
             else:
                 self.days[day] = total
             if total is not None and total.scheduled:
@@ -264,6 +333,15 @@ class Student:
             elif day == self.fresh_until:
                 # The register was taken back; what lies before the days at hand cannot have changed.
                 self.fresh_until = max((n for n, known in self.days.items() if known.scheduled), default=0)
+        return has_changed
+
+
+def _places_first(fact: Fact) -> bool:
+    return not isinstance(fact, PlaceFact)
+
+
+def _counted(places: Spans, day: int, lessons: Iterable[Lesson]) -> list[Lesson]:
+    return [lesson for lesson in lessons if lesson_counts(places, lesson.school_unit, day)]
 
 
 def from_facts(facts: Iterable[Fact]) -> Student:

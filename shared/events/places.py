@@ -6,7 +6,7 @@ paused one, then the latest begun. Days are day numbers (`date.toordinal`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import NamedTuple
@@ -167,7 +167,19 @@ def next_change(places: Iterable[Place], day: int) -> int | None:
     return min((edge for edge in days if day < edge < NO_END), default=None)
 
 
-def lesson_counts(places: Iterable[Place], school_unit: str, day: int) -> bool:
+Spans = Mapping[str, Sequence[tuple[int, int]]]
+"""First and last days of the places that count, by school unit."""
+
+
+def spans(places: Iterable[Place]) -> Spans:
+    """When the student has places at which units."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for place in standing(places):
+        found.setdefault(place.school_unit, []).append((place.starts_on, place.ends_on))
+    return found
+
+
+def lesson_counts(known: Spans, school_unit: str, day: int) -> bool:
     """Whether a lesson at a unit on a day is the student's: within a place there, or where no place there is known at all."""
-    there = [one for one in standing(places) if one.school_unit == school_unit]
-    return not there or any(one.holds_on(day) for one in there)
+    there = known.get(school_unit)
+    return there is None or any(first <= day <= last for first, last in there)

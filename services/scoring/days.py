@@ -1,0 +1,112 @@
+"""A school day of one student from its lessons: each minute once, however many registers tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from services.scoring.facts import REGISTERED, UNREGISTERED, Lesson
+
+
+class Day(NamedTuple):
+    """One school day of a student. A missing register is unknown: neither present nor absent."""
+
+    day: int
+    """Day number (`date.toordinal`)."""
+    scheduled: int
+    """Minutes with a register."""
+    excused: int
+    unexcused: int
+    late: int
+    """Lessons with late arrival."""
+    unregistered: int
+    """Scheduled minutes that no register tells of."""
+
+    @property
+    def is_fully_absent(self) -> bool:
+        """Whether at least half of the minutes have a register and all of these are absence."""
+        return self.excused + self.unexcused == self.scheduled and 0 < self.scheduled >= self.unregistered
+
+
+class _Register(NamedTuple):
+    """A lesson's minutes `start` to `end`: absent from `first` on, excused to `middle`, unexcused to `last`."""
+
+    start: int
+    end: int
+    first: int
+    middle: int
+    last: int
+
+    def holds(self, minute: int) -> bool:
+        return self.start <= minute < self.end
+
+    def is_present(self, minute: int) -> bool:
+        return not self.first <= minute < self.last
+
+    def is_unexcused(self, minute: int) -> bool:
+        return self.middle <= minute < self.last
+
+    def lies_within(self, other: _Register) -> bool:
+        """Whether the other one is longer and around it."""
+        return other.start <= self.start and self.end <= other.end and other.end - other.start > self.end - self.start
+
+
+def sum_day(day: int, lessons: Iterable[Lesson]) -> Day | None:
+    """The day's totals, or nothing when no lesson took place."""
+    known = [lesson for lesson in lessons if lesson.state in {REGISTERED, UNREGISTERED}]
+    if not known:
+        return None
+    registered = [lesson for lesson in known if lesson.state == REGISTERED]
+    late = sum([lesson.late for lesson in registered])
+    if not _overlap(known):
+        scheduled = sum([lesson.minutes for lesson in registered])
+        excused = sum([lesson.excused for lesson in registered])
+        unexcused = sum([lesson.unexcused for lesson in registered])
+        total = sum([lesson.minutes for lesson in known])
+        return Day(day, scheduled, excused, unexcused, late, total - scheduled)
+    scheduled, excused, unexcused, unknown = _once(known, [_register(lesson) for lesson in registered])
+    return Day(day, scheduled, excused, unexcused, late, unknown)
+
+
+def _overlap(lessons: Sequence[Lesson]) -> bool:
+    times = sorted([(lesson.starts_at, lesson.starts_at + lesson.minutes) for lesson in lessons])
+    return any(later[0] < earlier[1] for earlier, later in pairwise(times))
+
+
+def _register(lesson: Lesson) -> _Register:
+    """Absent minutes lie at the start of a lesson when the student was late, else at its end; the excused ones come first."""
+    start, end = lesson.starts_at, lesson.starts_at + lesson.minutes
+    first = start if lesson.late else end - lesson.excused - lesson.unexcused
+    middle = first + lesson.excused
+    return _Register(start, end, first, middle, middle + lesson.unexcused)
+
+
+def _once(lessons: Sequence[Lesson], registers: Sequence[_Register]) -> tuple[int, int, int, int]:
+    """Minutes with a register, excused, unexcused, without any register."""
+    edges = {edge for register in registers for edge in register}
+    edges |= {edge for lesson in lessons for edge in (lesson.starts_at, lesson.starts_at + lesson.minutes)}
+    scheduled = excused = unexcused = unknown = 0
+    for start, end in pairwise(sorted(edges)):
+        length = end - start
+        held = [register for register in registers if register.holds(start)]
+        if not held:
+            took_place = any(one.starts_at <= start < one.starts_at + one.minutes for one in lessons)
+            unknown += length if took_place else 0
+            continue
+        scheduled += length
+        if _is_unexcused(start, held):
+            unexcused += length
+        elif not any(register.is_present(start) for register in held):
+            excused += length
+    return scheduled, excused, unexcused, unknown
+
+
+def _is_unexcused(minute: int, held: Sequence[_Register]) -> bool:
+    """What another register says counts more than unexcused absence, unless that register is longer and around this one: the
+    teacher of a lesson knows better than the register of the day.
+    """
+    others = [register for register in held if not register.is_unexcused(minute)]
+    return any(
+        register.is_unexcused(minute) and all(register.lies_within(other) for other in others) for register in held
+    )
