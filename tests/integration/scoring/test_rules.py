@@ -32,8 +32,7 @@ MILD = Rules(levels=Levels(targeted=60, individual=90))
 
 
 def rescoring(stage: Stage, publisher: Publisher, now: datetime = NOW) -> Rescoring:
-    database = stage.database()
-    return Rescoring(ScoringStore(database), publisher, lambda: now, RuleBook(RuleStore(database)))
+    return stage.rescoring(publisher, lambda: now)
 
 
 async def class_of_absentees(stage: Stage) -> None:
@@ -204,11 +203,8 @@ async def test_explain_tells_what_was_known_at_a_time(stage: Stage, monkeypatch:
     publisher, times = Publisher(), [NOW + timedelta(hours=n) for n in range(14)]
     events = [attendance(student, day, unexcused=60, received=times[n]) for n, day in enumerate(DAYS)]
     events.append(attendance(student, DAYS[3], revision=2, received=times[12]))
-    database = stage.database()
     clock = iter(range(10**6))
-    worker = Rescoring(
-        ScoringStore(database), publisher, lambda: now + timedelta(seconds=next(clock)), RuleBook(RuleStore(database))
-    )
+    worker = stage.rescoring(publisher, lambda: now + timedelta(seconds=next(clock)))
     levels_then: list[str] = []
     for n, event in enumerate(events):
         now = times[n]
