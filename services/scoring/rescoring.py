@@ -240,7 +240,7 @@ class Rescoring:
             return applied, applied.changes
         first_kept = plan.basis.kept_from
         state = from_facts([item.fact for item in stored if not _is_before(item.fact, first_kept)])
-        applied = compare(facts, before, state.holds)
+        applied = compare(facts, before, state.holds, state.counts_otherwise)
         if not (plan.is_outdated or applied.news):
             # What was known already is in the state; to make it anew would only write the same in other words.
             return applied, False

@@ -128,6 +128,7 @@ async def test_lessons_of_the_year_before_last_are_forgotten_and_marks_are_not(s
     facts = stage.database()["scoring_facts"]
     assert await facts.count_documents({}) == len(new) + 1
     assert await facts.count_documents({"part": lessons_part(student, new[0].toordinal())}) == 1
+    await next_year.process(batch([events[-1]]))
     [reason] = [r for r in publisher.published[-1][2]["data"]["reasons"] if r["indicator"] == "credit_margin"]
     assert reason["numbers"] == {"failed_credits": 300}
     await next_year.process(batch([attendance(student, old[0], revision=2)]))
