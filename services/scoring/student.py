@@ -155,6 +155,8 @@ class Student:
             if isinstance(fact, LessonFact):
                 reopened.add(fact.day)
                 self._merge(self.open.setdefault(fact.day, {}), fact.lesson, fact, Applied())
+                # Another replica may have kept it without having come to write the state.
+                self._saw(fact)
         applied = Applied()
         touched = set(reopened)
         marks_changed = False
