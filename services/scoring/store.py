@@ -19,6 +19,8 @@ from services.scoring.records import Basis, KeptFact, OutboxEntry, StudentRecord
 from services.scoring.student import Needs
 from shared import mongo
 
+AT_ONCE = 10_000
+"""Facts that one answer of the database holds, so that no second question is needed; larger answers come in several."""
 WHOLE_TOGETHER = 8
 """Students whose facts are all read at the same time."""
 
@@ -92,7 +94,7 @@ class ScoringStore:
 
     async def _find_facts(self, query: dict[str, Any]) -> list[KeptFact]:
         with mongo.outages():
-            return [documents.kept_fact(document) async for document in self._facts.find(query)]
+            return [documents.kept_fact(document) async for document in self._facts.find(query, batch_size=AT_ONCE)]
 
     async def forget_lessons(self, student: str, before: int) -> None:
         """Deletes what was known of a student's lessons before a day (day number), and what was said before it."""
