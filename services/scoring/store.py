@@ -117,7 +117,10 @@ class ScoringStore:
             self._listings,
             [mongo.InsertOne({"_id": record.id, **documents.listing_fields(record, today)}) for record in added],
         )
-        there = [*(added[position] for position in outcome.duplicates), *(record for record in records if record.rev > 1)]
+        there = [
+            *(added[position] for position in outcome.duplicates),
+            *(record for record in records if record.rev > 1),
+        ]
         await mongo.bulk_write(
             self._listings,
             [

@@ -7,8 +7,8 @@ from itertools import islice
 import pytest
 from typer.testing import CliRunner
 
-from services.scoring.indicators import Model
 from services.scoring.handlers import incoming
+from services.scoring.indicators import Model
 from services.scoring.student import OPEN_DAYS, from_facts
 from tests.bench import corrections, fold
 from tests.bench.__main__ import app

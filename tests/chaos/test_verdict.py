@@ -105,7 +105,7 @@ def withdrawal(*corrected: dict[str, Any]) -> Told:
 
 
 def published_marks() -> list[dict[str, Any]]:
-    """Marks of the student of the first change of level, the newest first, as a withdrawal names them."""
+    """Marks of several days, of the student of the first change of level: newest first, as a withdrawal names them."""
     evidence = perfect(TRAFFIC)
     events = [behind_the_door(event, evidence.pseudonyms) for event in TRAFFIC.good if "grade" in event["type"]]
     found = [
@@ -118,7 +118,8 @@ def published_marks() -> list[dict[str, Any]]:
         for event in events
         if event["subject"] == evidence.told[0].student
     ]
-    return sorted(found, key=lambda fact: str(fact["day"]), reverse=True)[:3]
+    by_day = {str(fact["day"]): fact for fact in found}
+    return [by_day[day] for day in sorted(by_day, reverse=True)[:3]]
 
 
 def test_a_withdrawal_that_names_what_was_published_is_no_mistake() -> None:

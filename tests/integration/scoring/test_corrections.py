@@ -168,7 +168,7 @@ async def test_a_repetition_writes_nothing(stage: Stage, kind: str) -> None:
     for day in DAYS[:55]:
         await scene.take_in(*lessons([day], absent=("1",)))
     await scene.take_in(mark, place)
-    known = {
+    known: dict[str, AnyEvent] = {
         "newest lesson": attendance(STUDENT, DAYS[54], lesson="1", unexcused=60),
         "late lesson": attendance(STUDENT, DAYS[40], lesson="1", unexcused=60),
         "very old lesson": attendance(STUDENT, DAYS[2], lesson="1", unexcused=60),
@@ -184,5 +184,7 @@ async def test_a_repetition_writes_nothing(stage: Stage, kind: str) -> None:
     assert await scene.database["scoring_students"].find_one({"_id": STUDENT}) == document
     assert await scene.database["scoring_facts"].count_documents({}) == facts
     repeated = scene.publisher.published[said:]
-    assert [body for _, _, body in repeated if "scored" not in body["type"]] == [], "a crash may have left a score unsaid"
+    assert [body for _, _, body in repeated if "scored" not in body["type"]] == [], (
+        "a crash may have left a score unsaid"
+    )
     assert {body["data"]["revision"] for _, _, body in repeated} <= {before.rev}
