@@ -260,7 +260,7 @@ class Student:
             kept[day] = standing
         newest = fact_days[-1] if fact_days else last
         end = bisect_right(days, newest)
-        found = model.found(history, end, newest)
+        found = model.found(history, end, newest) if newest else []
         if fact_days:
             kept[newest] = step(standing, score_of(found), rule) if history.is_known(newest, end) else standing
         self.trail = kept

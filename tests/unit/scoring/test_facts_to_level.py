@@ -39,7 +39,7 @@ def fold(events: Sequence[AnyEvent], cuts: Sequence[int] = ()) -> tuple[Assessme
             student = from_facts(seen)
         else:
             older = [item for item in seen if isinstance(item, LessonFact) and item.day in needs.days]
-            student.apply([*older, *facts])
+            student.apply(facts, older)
         assessment = student.assess(MODEL)
     return assessment, student
 
@@ -183,4 +183,4 @@ def test_ended_place_gives_way_to_the_active_one() -> None:
             fact(enrolment(STUDENT, unit="nya", starts_on=DAYS[0] - timedelta(days=30), groups=("TE1",))),
         ]
     )
-    assert (student.school_unit(), student.groups()) == ("nya", ["TE1"])
+    assert student.where(DAYS[1].toordinal()) == ("nya", ("TE1",))

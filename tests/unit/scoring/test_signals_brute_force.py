@@ -31,6 +31,7 @@ from tests.signal_oracle import School
 
 MODEL = Model()
 DAYS = school_days(MONDAY, 80)
+TODAY = DAYS[-1].toordinal()
 PUPILS = [pseudonym(str(n)) for n in range(14)]
 ResultT = TypeVar("ResultT")
 
@@ -55,14 +56,14 @@ def state(events: Sequence[AnyEvent], cuts: Sequence[int]) -> Student:
             student = from_facts(known)
         else:
             older = [fact for fact in known if isinstance(fact, LessonFact) and fact.day in needs.days]
-            student.apply([*older, *facts])
+            student.apply(facts, older)
         student.assess(MODEL)
     return student
 
 
 def member(student: str, known: Student) -> Member | None:
     record = StudentRecord(student, AUTHORITY, rev=1, basis=Basis(0, STATE_FORMAT), state=known)
-    return seen({"_id": student, "rev": 1, "state": encode_record(record)}).member
+    return seen({"_id": student, "rev": 1, "state": encode_record(record)}, TODAY).member
 
 
 def climate(subject: str, day: date, mean: float, revision: int, state: str) -> ClimateReportedEvent:
@@ -168,7 +169,7 @@ def test_any_order_and_batching_end_as_brute_force_says(seed: int, order: int) -
         worse = {each.indicator.value for each in found.by_subject.get(subject, ()) if each.is_worse}
         assert worse == school.worse(UNIT, subject), subject
     for pupil in PUPILS:
-        since = stale_since(members[pupil], found.days_of_groups, DEFAULT.stale.school_days)
+        since = stale_since(members[pupil], found.school_days, DEFAULT.stale.school_days)
         assert (date.fromordinal(since) if since else None) == school.stale_since(pupil)
 
 
