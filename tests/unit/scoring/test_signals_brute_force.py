@@ -163,7 +163,7 @@ def judged(events: Sequence[AnyEvent], chance: random.Random) -> tuple[UnitJudge
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
 def test_any_order_and_batching_end_as_brute_force_says(seed: int, order: int) -> None:
     events = a_school(seed)
-    school = School([orjson.loads(event.encode()) for event in events])
+    school = School([orjson.loads(event.encode()) for event in events], DAYS[-1])
     found, members = judged(events, random.Random(order))
     for subject in ("group:A", "group:B", "group:C", f"unit:{UNIT}"):
         worse = {each.indicator.value for each in found.by_subject.get(subject, ()) if each.is_worse}
@@ -177,7 +177,7 @@ def test_any_order_and_batching_end_as_brute_force_says(seed: int, order: int) -
 @given(st.integers(0, 2**32))
 def test_numbers_are_those_of_brute_force(seed: int) -> None:
     events = a_school(seed)
-    school = School([orjson.loads(event.encode()) for event in events])
+    school = School([orjson.loads(event.encode()) for event in events], DAYS[-1])
     found, _ = judged(events, random.Random(seed))
     for subject, of_subject in found.by_subject.items():
         days = school.school_days(school.members(UNIT, subject))
@@ -197,7 +197,7 @@ def test_numbers_are_those_of_brute_force(seed: int) -> None:
 def test_the_schools_of_these_tests_do_have_signals() -> None:
     seen_worse: set[str] = set()
     for seed in range(12):
-        school = School([orjson.loads(event.encode()) for event in a_school(seed)])
+        school = School([orjson.loads(event.encode()) for event in a_school(seed)], DAYS[-1])
         for subject in ("group:A", "group:B", f"unit:{UNIT}"):
             seen_worse |= school.worse(UNIT, subject)
     assert seen_worse == {indicator.value for indicator in GroupIndicator}
