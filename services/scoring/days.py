@@ -47,9 +47,12 @@ class _Register(NamedTuple):
     def is_unexcused(self, minute: int) -> bool:
         return self.middle <= minute < self.last
 
-    def lies_within(self, other: _Register) -> bool:
-        """Whether the other one is longer and around it."""
-        return other.start <= self.start and self.end <= other.end and other.end - other.start > self.end - self.start
+    def is_excused(self, minute: int) -> bool:
+        return self.first <= minute < self.middle
+
+    def is_around(self, other: _Register) -> bool:
+        """Whether it is a longer register around the other."""
+        return self.start <= other.start and other.end <= self.end and other.end - other.start < self.end - self.start
 
 
 def sum_day(day: int, lessons: Iterable[Lesson]) -> Day | None:
@@ -83,7 +86,11 @@ def _register(lesson: Lesson) -> _Register:
 
 
 def _once(lessons: Sequence[Lesson], registers: Sequence[_Register]) -> tuple[int, int, int, int]:
-    """Minutes with a register, excused, unexcused, without any register."""
+    """Minutes with a register, excused, unexcused, without any register.
+
+    Where registers disagree, presence counts more than absence, and excused absence more than unexcused. But unexcused absence in
+    a lesson counts more than presence in a longer register around it: its teacher knows better than the register of the day.
+    """
     edges = {edge for register in registers for edge in register}
     edges |= {edge for lesson in lessons for edge in (lesson.starts_at, lesson.starts_at + lesson.minutes)}
     scheduled = excused = unexcused = unknown = 0
@@ -95,18 +102,12 @@ def _once(lessons: Sequence[Lesson], registers: Sequence[_Register]) -> tuple[in
             unknown += length if took_place else 0
             continue
         scheduled += length
-        if _is_unexcused(start, held):
+        present = [register for register in held if register.is_present(start)]
+        missed = [register for register in held if register.is_unexcused(start)]
+        if any(not any(register.is_around(lesson) for lesson in missed) for register in present):
+            continue
+        if present or not any(register.is_excused(start) for register in held):
             unexcused += length
-        elif not any(register.is_present(start) for register in held):
+        else:
             excused += length
     return scheduled, excused, unexcused, unknown
-
-
-def _is_unexcused(minute: int, held: Sequence[_Register]) -> bool:
-    """What another register says counts more than unexcused absence, unless that register is longer and around this one: the
-    teacher of a lesson knows better than the register of the day.
-    """
-    others = [register for register in held if not register.is_unexcused(minute)]
-    return any(
-        register.is_unexcused(minute) and all(register.lies_within(other) for other in others) for register in held
-    )

@@ -22,8 +22,8 @@ FIRST = 740_000
 
 
 def history(absent: Sequence[int], *, courses: Courses | None = None, minutes: int = 300, late: int = 1) -> History:
-    """Days of so many minutes with so many unexcused ones, each with `late` late arrivals. -1: a day without register; -2, -3: one
-    with a register of 60 minutes of 360, absent or present.
+    """Days of so many minutes with so many unexcused ones, each with `late` late arrivals. -1: a day without register; -2,
+    -3: one with a register of 60 minutes of 360, absent or present.
     """
     partly = {-1: (0, 0, 0, 300), -2: (60, 60, 0, 300), -3: (60, 0, 0, 300)}
     totals = [(minutes, missed, late, 0) if missed >= 0 else partly[missed] for missed in absent]
