@@ -4,11 +4,11 @@
 what is said of groups and of stale students.
 """
 
-from tests.school_cases import days, marks, minutes, places
+from tests.school_cases import days, marks, minutes, places, replaced
 from tests.school_cases.case import Case
 from tests.school_cases.signals import SIGNAL_CASES, SignalCase
 from tests.school_cases.where import PLACE_CASES, PlaceCase
 
-CASES: list[Case] = [*places.CASES, *minutes.CASES, *days.CASES, *marks.CASES]
+CASES: list[Case] = [*places.CASES, *minutes.CASES, *days.CASES, *marks.CASES, *replaced.CASES]
 
 __all__ = ["CASES", "PLACE_CASES", "SIGNAL_CASES", "Case", "PlaceCase", "SignalCase"]
