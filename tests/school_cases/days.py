@@ -25,8 +25,11 @@ def passed(day: date) -> AnyEvent:
 
 
 GONE = [truant(day, 60) for day in DAYS[:12]]
-"""12 days without excuse, an hour each, until 1 September. Points: 10 for four hours from day 4, 16 for eight from day 8; a
-streak of 12 from day 5; a share of 20 from day 10. So day 7: 22, day 8: 28, day 9: 28 (`targeted`: the second day at 25), day 12: 48."""
+"""12 days without excuse, an hour each, until 1 September.
+
+Points: 10 for four hours from day 4, 16 for eight from day 8; a streak of 12 from day 5; a share of 20 from day 10. So day 7 has
+22, day 8 28, day 9 28 (`targeted`: the second day at 25 or more), day 12 48.
+"""
 
 UNKNOWN = [
     # On day 32 (29 September) the last 20 school days have no register; of 30 calendar days 31 August and 1 September are

@@ -8,9 +8,9 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, date, datetime
 
-from shared.events import AnyEvent, EnrolmentStatus
-from tests.builders import MONDAY, at, enrolment
-from tests.school_cases.case import AUGUST, MAJA, Case, case, truant
+from shared.events import AnyEvent, AttendanceState, EnrolmentStatus
+from tests.builders import MONDAY, at, attendance, enrolment
+from tests.school_cases.case import AUGUST, MAJA, Case, case, ill, truant
 
 ENDED, PAUSED = EnrolmentStatus.ENDED, EnrolmentStatus.PAUSED
 OTHER = "gy-björken"
@@ -167,6 +167,28 @@ CASES = [
         enrolment(MAJA, MONDAY, unit=OTHER),
         truant(MONDAY, lesson="old"),
         truant(MONDAY, lesson="new", unit=OTHER, hour=13),
+    ),
+    # Tuesday's lesson is outside: the newest day is Monday, of its streak of three days two are inside.
+    case(
+        "what is not scored is in no window and is not the newest day",
+        [enrolment(MAJA, AUGUST, ends_on=MONDAY), *[ill(day) for day in (date(2026, 9, 4), MONDAY, TUESDAY)]],
+        {},
+        as_of=MONDAY,
+    ),
+    # Of the unit's scheduled minutes only those of Monday's own lesson count: all of them have a register.
+    case(
+        "a lesson without register outside a place hides no absence",
+        [
+            enrolment(MAJA, AUGUST),
+            enrolment(MAJA, AUGUST, unit=OTHER, ends_on=date(2026, 9, 1)),
+            *[ill(day) for day in (date(2026, 9, 3), date(2026, 9, 4), MONDAY)],
+            *[
+                attendance(MAJA, day, lesson="2", minutes=300, hour=9, unit=OTHER, state=AttendanceState.UNREGISTERED)
+                for day in (date(2026, 9, 3), date(2026, 9, 4), MONDAY)
+            ],
+        ],
+        {"absence_streak": 6},
+        as_of=MONDAY,
     ),
     # The school day is the date in Stockholm.
     scored("half past midnight on the first day", enrolment(MAJA, MONDAY), truant(MONDAY, hour=0, minute=30)),

@@ -119,4 +119,14 @@ CASES = [
         of("MAT2", AUGUST, "F", subject="MAT"),
         points=ONE_GRADE,
     ),
+    # Two failed finals again, 200 credits: 18.
+    marks(
+        "the replacing course failed later",
+        of("A", JANUARY, "F"),
+        of("B", JANUARY, "E", replaces=("A",)),
+        of("B", AUGUST, "F", replaces=("A",)),
+        points={"credit_margin": 18},
+        by_day={JANUARY: (0, "universal"), AUGUST: (18, "universal")},
+        reading="the mark that counts on a day must be the passed one",
+    ),
 ]

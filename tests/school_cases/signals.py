@@ -131,6 +131,15 @@ STALE = [
         today=DAYS[1],
         reading="a missing register is no window of absence: the 1st of July does not end it",
     ),
+    stale(
+        "registers kept going at the school that she left",
+        DAYS[:12],
+        enrolment(MAJA, date(2025, 8, 18), unit=OTHER, ends_on=DAYS[1]),
+        enrolment(MAJA, DAYS[2], groups=()),
+        *there([MAJA], DAYS[:12], OTHER),
+        since=DAYS[2],
+        reading="what is not scored is no register of hers",
+    ),
     # Maja and four others: no day has five registers.
     SignalCase(
         "four others make no school day",
@@ -156,6 +165,19 @@ ABSENCE = [
         "a class ill for ten days of August after twenty good ones of June",
         [*BOTH, *there(NATURE, JUNE), *ill(NATURE, DAYS[:10]), *there(TECHNOLOGY, [*JUNE, *DAYS[:10]])],
         DAYS[9],
+        worse=NOBODY,
+    ),
+    # Present on the trip of the same hours: nobody is absent.
+    SignalCase(
+        "a class on a trip beside excused lessons",
+        [
+            *BOTH,
+            *there([*NATURE, *TECHNOLOGY], DAYS[:20]),
+            *ill(NATURE, DAYS[20:]),
+            *[attendance(pupil, day, lesson="trip", minutes=300, hour=8) for pupil in NATURE for day in DAYS[20:]],
+            *there(TECHNOLOGY, DAYS[20:]),
+        ],
+        DAYS[-1],
         worse=NOBODY,
     ),
 ]

@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from shared.events import AnyEvent
+from shared.events.envelope import Fact, precedence
 from tests import oracle
-from tests.place_oracle import place_on
+from tests.place_oracle import place_on, rank
 from tests.school_cases import CASES, PLACE_CASES, SIGNAL_CASES, Case, PlaceCase, SignalCase
 from tests.school_cases.case import MAJA
 from tests.signal_oracle import School
@@ -40,6 +41,13 @@ def test_of_groups_is_said_what_was_worked_out_by_hand(case: SignalCase) -> None
     assert {key: school.members(*key) for key in case.members} == case.members
     assert {key: school.worse(*key) for key in case.worse} == case.worse
     assert {student: school.stale_since(student) for student in case.stale} == case.stale
+
+
+def test_the_oracle_ranks_versions_as_the_contract_does() -> None:
+    for event in (event for case in CASES for event in case.events):
+        if isinstance(event.data, Fact):
+            with_nulls = event.data.model_dump(mode="json")
+            assert rank(with_nulls) == rank(*[each["data"] for each in published([event])]) == precedence(event.data)
 
 
 @pytest.mark.parametrize("cases", [CASES, PLACE_CASES, SIGNAL_CASES], ids=["scores", "places", "signals"])
