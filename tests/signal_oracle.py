@@ -214,8 +214,6 @@ class School:
             return None
         unit = student.place.school_unit
         members = self.members(unit, f"unit:{unit}")
-        if len(members) < 5:
-            return None
         since = max(student.newest_register + timedelta(days=1), student.place.starts_on)
         missed = [day for day in self.all_school_days(members) if day >= since]
         return missed[0] if len(missed) >= STALE_SCHOOL_DAYS else None
