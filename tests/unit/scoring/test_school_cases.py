@@ -1,55 +1,114 @@
-"""Cases that schools have met: the oracles must say what was worked out by hand."""
+"""Cases that schools have met: scoring must say what was worked out by hand. The oracles: tests/unit/test_school_cases.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Sequence
+from datetime import date
 
-import orjson
 import pytest
 
-from shared.events import AnyEvent
-from shared.events.envelope import Fact, precedence
-from tests import oracle
-from tests.place_oracle import place_on, rank
+from services.scoring.climate import Version, preferred
+from services.scoring.climate_handler import kept_report
+from services.scoring.group_sums import Member
+from services.scoring.rules import DEFAULT
+from services.scoring.signal_unit import UnitJudged, group_subjects, judge_unit, noted
+from shared.events import AnyEvent, ClimateReportedEvent, EnrolmentChangedEvent
+from shared.events.places import Presence, place_of, whereabouts
+from tests.builders import STOCKHOLM
+from tests.place_oracle import Where
 from tests.school_cases import CASES, PLACE_CASES, SIGNAL_CASES, Case, PlaceCase, SignalCase
-from tests.school_cases.case import MAJA
-from tests.signal_oracle import School
-
-
-def published(events: Iterable[AnyEvent]) -> list[Mapping[str, Any]]:
-    return [orjson.loads(event.encode()) for event in events]
+from tests.unit.scoring.test_facts_to_level import fold
+from tests.unit.scoring.test_signals_brute_force import finished, member, state
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_a_score_is_what_was_worked_out_by_hand(case: Case) -> None:
-    for events in (published(case.events), published(case.events)[::-1]):
-        found = oracle.expect(events)[MAJA]
-        assert found == case.expected
-        assert {day: found.by_day[day] for day in case.expected.by_day} == case.expected.by_day
+    count = len(case.events)
+    for events in (case.events, case.events[::-1]):
+        for cuts in ([], list(range(count))):
+            found, student = fold(events, cuts)
+            points = {reason.indicator.name: reason.points for reason in found.reasons}
+            as_of = date.fromordinal(found.as_of).isoformat() if found.as_of else None
+            wanted = case.expected
+            assert (found.score, found.level.value, points, as_of) == (
+                wanted.score,
+                wanted.level,
+                wanted.points,
+                wanted.as_of,
+            )
+            known = {day: each for day, each in wanted.by_day.items() if day.toordinal() in student.trail}
+            assert {day: student.trail[day.toordinal()].level.value for day in known} == {
+                day: level for day, (_, level) in known.items()
+            }
+
+
+def placed(events: Sequence[EnrolmentChangedEvent], day: date) -> Where | None:
+    known = {}
+    for event in events:
+        place = place_of(event.data, event.time, STOCKHOLM)
+        if place.supersedes(known.get(place.key)):
+            known[place.key] = place
+    found = whereabouts(known.values(), day.toordinal())
+    if found is None or found.presence not in {Presence.ACTIVE, Presence.PAUSED}:
+        return None
+    place = found.place
+    first_day = date.fromordinal(place.starts_on)
+    return Where(place.school_unit, first_day, list(place.groups), list(place.coaches), found.presence.value)
 
 
 @pytest.mark.parametrize("case", PLACE_CASES, ids=lambda case: case.id)
 def test_a_student_is_where_the_text_says(case: PlaceCase) -> None:
-    for events in (published(case.enrolments), published(case.enrolments)[::-1]):
-        assert place_on(events, case.day) == case.expected
+    for events in (case.enrolments, case.enrolments[::-1]):
+        assert placed(events, case.day) == case.expected
+
+
+class Everybody:
+    """The students of a case as signals see them on its day, by school unit, and the climate reports."""
+
+    def __init__(self, case: SignalCase) -> None:
+        self.today = case.today.toordinal()
+        self.reports: dict[tuple[str, str], list[Version]] = {}
+        own: dict[str, list[AnyEvent]] = {}
+        for event in case.events:
+            if isinstance(event, ClimateReportedEvent):
+                report = kept_report(event)
+                self.reports.setdefault((report.unit.code, report.subject), []).append(report.version)
+            else:
+                own.setdefault(event.subject, []).append(event)
+        self.units: dict[str, list[Member]] = {}
+        for student, events in own.items():
+            known = state(events, [])
+            found = member(student, known, self.today)
+            if found is not None:
+                self.units.setdefault(known.where(self.today).school_unit or "", []).append(found)
+
+    def members(self, unit: str, subject: str) -> set[str]:
+        kind, _, code = subject.partition(":")
+        return {each.id for each in self.units.get(unit, ()) if kind == "unit" or code in each.groups}
+
+    def judged(self, unit: str) -> UnitJudged:
+        members = self.units.get(unit, [])
+        elsewhere = {
+            code for other, found in self.units.items() if other != unit for each in found for code in each.groups
+        }
+        climate = {}
+        for subject in group_subjects(unit, members):
+            is_known = subject.removeprefix("group:") not in elsewhere
+            unnamed = self.reports.get(("", subject), []) if is_known else []
+            climate[subject] = preferred(self.reports.get((unit, subject), []), unnamed)
+        return finished(judge_unit(unit, members, climate, DEFAULT))
 
 
 @pytest.mark.parametrize("case", SIGNAL_CASES, ids=lambda case: case.id)
 def test_of_groups_is_said_what_was_worked_out_by_hand(case: SignalCase) -> None:
-    school = School(published(case.events), case.today)
-    assert {key: school.members(*key) for key in case.members} == case.members
-    assert {key: school.worse(*key) for key in case.worse} == case.worse
-    assert {student: school.stale_since(student) for student in case.stale} == case.stale
-
-
-def test_the_oracle_ranks_versions_as_the_contract_does() -> None:
-    for event in (event for case in CASES for event in case.events):
-        if isinstance(event.data, Fact):
-            with_nulls = event.data.model_dump(mode="json")
-            assert rank(with_nulls) == rank(*[each["data"] for each in published([event])]) == precedence(event.data)
-
-
-@pytest.mark.parametrize("cases", [CASES, PLACE_CASES, SIGNAL_CASES], ids=["scores", "places", "signals"])
-def test_every_case_has_a_name_of_its_own(cases: list[Case] | list[PlaceCase] | list[SignalCase]) -> None:
-    assert len({case.id for case in cases}) == len(cases)
+    everybody = Everybody(case)
+    assert {key: everybody.members(*key) for key in case.members} == case.members
+    for (unit, subject), worse in case.worse.items():
+        found = everybody.judged(unit).by_subject.get(subject, [])
+        assert {each.indicator.value for each in found if each.is_worse} == worse
+    for student, since in case.stale.items():
+        [(unit, member)] = [
+            (unit, each) for unit, found in everybody.units.items() for each in found if each.id == student
+        ] or [("", None)]
+        told = noted(member, everybody.judged(unit), {}, DEFAULT).stale_since
+        assert (date.fromordinal(told) if told else None) == since

@@ -61,9 +61,9 @@ def state(events: Sequence[AnyEvent], cuts: Sequence[int]) -> Student:
     return student
 
 
-def member(student: str, known: Student) -> Member | None:
+def member(student: str, known: Student, today: int = TODAY) -> Member | None:
     record = StudentRecord(student, AUTHORITY, rev=1, basis=Basis(0, STATE_FORMAT), state=known)
-    return seen({"_id": student, "rev": 1, "state": encode_record(record)}, TODAY).member
+    return seen({"_id": student, "rev": 1, "state": encode_record(record)}, today).member
 
 
 def climate(subject: str, day: date, mean: float, revision: int, state: str) -> ClimateReportedEvent:
