@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from services.scoring.courses import Timeline, timeline
 from services.scoring.days import Day, sum_day
-from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
+from services.scoring.facts import REGISTERED, UNREGISTERED, Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
 from services.scoring.indicators import Found, History, Model, score_of
 from services.scoring.level import Standing, step
 from services.scoring.news import Applied
@@ -99,7 +99,7 @@ class Student:
     newest: int = 0
     """Newest day of any lesson seen."""
     registers: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """First and last day of the lessons seen at each school unit, those that do not count included."""
+    """At least the first and last day of the lessons at each school unit, those that do not count included."""
     fresh_until: int = 0
     """Newest day with a taken register."""
 
@@ -306,12 +306,17 @@ class Student:
         self.trail = {day: standing for day, standing in self.trail.items() if day > until}
 
     def where(self, today: int) -> Where:
-        """Where the student is today, was last, or will be first; without any known place, where the newest register is from."""
+        """Where the student is today, was last, or will be first; without any known place, where the newest lesson was."""
         found = whereabouts(self.places.values(), today)
         if found is not None:
             return Where(found.place.school_unit, tuple(sorted(found.place.groups)))
-        units = [(last, unit) for unit, (_, last) in self.registers.items()]
-        return Where(max(units)[1]) if units else Where()
+        lessons = [
+            (day, lesson.starts_at, lesson.school_unit)
+            for day, known in self.open.items()
+            for lesson in known.values()
+            if lesson.state in {REGISTERED, UNREGISTERED}
+        ]
+        return Where(max(lessons)[-1]) if lessons else Where()
 
     def _sum(self, touched: Iterable[int]) -> bool:
         """Sums days up from their lessons; says whether any has changed."""
