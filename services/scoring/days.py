@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from services.scoring.facts import REGISTERED, UNREGISTERED, Lesson
 
+MIN_START = -(24 * 60)
+"""No lesson begins earlier, in minutes from the beginning of its day in UTC."""
+
 
 class Day(NamedTuple):
     """One school day of a student. A missing register is unknown: neither present nor absent."""
@@ -57,19 +60,29 @@ class _Register(NamedTuple):
 
 def sum_day(day: int, lessons: Iterable[Lesson]) -> Day | None:
     """The day's totals, or nothing when no lesson took place."""
-    known = [lesson for lesson in lessons if lesson.state in {REGISTERED, UNREGISTERED}]
+    known: list[Lesson] = []
+    scheduled = excused = unexcused = late = unregistered = 0
+    until, are_in_order = MIN_START, True
+    for lesson in lessons:
+        _, _, state, minutes, excused_minutes, unexcused_minutes, is_late, _, starts_at = lesson
+        if state == REGISTERED:
+            scheduled += minutes
+            excused += excused_minutes
+            unexcused += unexcused_minutes
+            late += is_late
+        elif state == UNREGISTERED:
+            unregistered += minutes
+        else:
+            continue
+        known.append(lesson)
+        are_in_order = are_in_order and starts_at >= until
+        until = starts_at + minutes
     if not known:
         return None
-    registered = [lesson for lesson in known if lesson.state == REGISTERED]
-    late = sum([lesson.late for lesson in registered])
-    if not _overlap(known):
-        scheduled = sum([lesson.minutes for lesson in registered])
-        excused = sum([lesson.excused for lesson in registered])
-        unexcused = sum([lesson.unexcused for lesson in registered])
-        total = sum([lesson.minutes for lesson in known])
-        return Day(day, scheduled, excused, unexcused, late, total - scheduled)
-    scheduled, excused, unexcused, unknown = _once(known, [_register(lesson) for lesson in registered])
-    return Day(day, scheduled, excused, unexcused, late, unknown)
+    if not are_in_order and _overlap(known):
+        registers = [_register(lesson) for lesson in known if lesson.state == REGISTERED]
+        scheduled, excused, unexcused, unregistered = _once(known, registers)
+    return Day(day, scheduled, excused, unexcused, late, unregistered)
 
 
 def _overlap(lessons: Sequence[Lesson]) -> bool:

@@ -206,8 +206,12 @@ class Student:
         applied.news.append(fact)
 
     def _saw(self, fact: LessonFact) -> None:
-        first, last = self.registers.get(fact.version.school_unit, (fact.day, fact.day))
-        self.registers[fact.version.school_unit] = min(first, fact.day), max(last, fact.day)
+        unit, day = fact.version.school_unit, fact.day
+        known = self.registers.get(unit)
+        if known is None:
+            self.registers[unit] = day, day
+        elif not known[0] <= day <= known[1]:
+            self.registers[unit] = min(known[0], day), max(known[1], day)
 
     def holds(self, fact: Fact) -> bool:
         """Whether this version is the valid one, as far as it is at hand."""
@@ -346,7 +350,7 @@ def _places_first(fact: Fact) -> bool:
 
 
 def _counted(places: Spans, day: int, lessons: Iterable[Lesson]) -> list[Lesson]:
-    return [lesson for lesson in lessons if lesson_counts(places, lesson.school_unit, day)]
+    return [lesson for lesson in lessons if lesson_counts(places, lesson.school_unit, day)] if places else list(lessons)
 
 
 def from_facts(facts: Iterable[Fact]) -> Student:
