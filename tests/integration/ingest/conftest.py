@@ -26,7 +26,7 @@ from tests.integration.ingest.stage import PSEUDONYM_KEY, SERVICE_TOKEN, TOKENS,
 if TYPE_CHECKING:
     from shared.mongo import Database
 
-READY_SECONDS = 40
+READY_SECONDS = 120
 
 
 @contextmanager
