@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from shared.events import EnrolmentStatus, Level
+from shared.events import Level
+from shared.events.places import Presence
 
 STALE_WEEKDAYS = 2
 """A register is often taken on the next day; from the second weekday on somebody should ask why."""
@@ -16,9 +17,9 @@ _WORKING_DAYS = 5
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What counting needs of a student at one unit. `level` is nothing while there are no data."""
+    """What counting needs of a student at one unit, with the groups there. `level` is nothing while there are no data."""
 
-    status: EnrolmentStatus
+    presence: Presence
     level: Level | None
     fresh_until: date | None
     groups: tuple[str, ...] = ()
@@ -27,10 +28,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class UnitCounts:
-    """Students of a unit. Levels, data and freshness are those of active students; paused and ended stand apart.
+    """Students of a unit. Levels, data, groups and freshness are those of active students; paused, ended and upcoming stand apart.
 
-    `levels` and `without_data` together make `active`. `not_registered`: of whom nothing has been registered for ten
-    school days of their group. `fresh_until`: the newest school day with a taken register.
+    `levels` and `without_data` together make `active`. `not_registered`: of whom nothing has been registered for as many school
+    days of the unit as the authority's rules name. `fresh_until`: the newest school day with a taken register.
     """
 
     active: int
@@ -41,11 +42,12 @@ class UnitCounts:
     fresh_until: date | None
     groups: tuple[str, ...]
     not_registered: int = 0
+    upcoming: int = 0
 
     @property
     def students(self) -> int:
-        """All who are or were there."""
-        return self.active + self.paused + self.ended
+        """All who are, were or will be there."""
+        return self.active + self.paused + self.ended + self.upcoming
 
     def share(self, level: Level) -> float | None:
         """Share of the active students with data who are at the level, 0…1; nothing without data."""
@@ -55,14 +57,14 @@ class UnitCounts:
 
 def count(rows: Iterable[Row]) -> UnitCounts:
     """Counts a unit's students."""
-    statuses: Counter[EnrolmentStatus] = Counter()
+    presences: Counter[Presence] = Counter()
     levels: Counter[Level | None] = Counter()
     days: set[date] = set()
     groups: set[str] = set()
     not_registered = 0
     for row in rows:
-        statuses[row.status] += 1
-        if row.status is not EnrolmentStatus.ACTIVE:
+        presences[row.presence] += 1
+        if row.presence is not Presence.ACTIVE:
             continue
         levels[row.level] += 1
         groups.update(row.groups)
@@ -70,9 +72,10 @@ def count(rows: Iterable[Row]) -> UnitCounts:
         if row.fresh_until is not None:
             days.add(row.fresh_until)
     return UnitCounts(
-        active=statuses[EnrolmentStatus.ACTIVE],
-        paused=statuses[EnrolmentStatus.PAUSED],
-        ended=statuses[EnrolmentStatus.ENDED],
+        active=presences[Presence.ACTIVE],
+        paused=presences[Presence.PAUSED],
+        ended=presences[Presence.ENDED],
+        upcoming=presences[Presence.UPCOMING],
         levels={level: levels[level] for level in Level},
         without_data=levels[None],
         fresh_until=max(days, default=None),
