@@ -1,8 +1,9 @@
 """Reporting's collections: `student_views`, `unit_views`, `climate_views`.
 
 `student_views` is written by compare-and-set on `rev`: whoever loses reads again and merges again. In which lists a student
-stands is stored as of the day of writing, with the day on which that changes next. A unit's numbers are counted afresh from its students, never added up: after each write the unit is *marked*, and whoever counts it clears the
-mark only if it is still the one seen before counting.
+stands is stored as of the day of writing, with the day on which that changes next. A unit's numbers are counted afresh from
+its students, never added up: after each write the unit is *marked*, and whoever counts it clears the mark only if it is still
+the one seen before counting.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class UnitCounts:
-    """Students of a unit. Levels, data, groups and freshness are those of active students; paused, ended and upcoming stand apart.
+    """Students of a unit. Levels, data, groups and freshness are those of active students; all others stand apart.
 
     `levels` and `without_data` together make `active`. `not_registered`: of whom nothing has been registered for as many school
     days of the unit as the authority's rules name. `fresh_until`: the newest school day with a taken register.

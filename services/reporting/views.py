@@ -258,7 +258,7 @@ def _enrolment(place: Place, event: EnrolmentChangedEvent) -> Enrolment:
 
 
 def _hidden(place: Place, pseudonym: str) -> Place:
-    """The place without groups and with a digest for its unit: which places are of one unit and when they hold can still be told."""
+    """The place without groups and with a digest for its unit: still to be told are which places are of one unit, and their days."""
     unit = content_digest([pseudonym, place.school_unit])[:32]
     return place._replace(school_unit=unit, groups=(), coaches=())
 

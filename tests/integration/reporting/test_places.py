@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import date, timedelta
@@ -28,6 +29,12 @@ COUNTED = ("active", "paused", "ended", "upcoming")
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daily, "MOVE_SECONDS", 0.1)
+
+
+@pytest.fixture
+def own(database: mongo.Database) -> mongo.Database:
+    """A database where nothing runs but what the test starts."""
+    return database.client[f"reporting_{secrets.token_hex(6)}"]
 
 
 async def counts(reporting: Reporting) -> dict[str | None, list[int]]:
@@ -108,29 +115,27 @@ async def test_a_move_shows_on_its_day_and_counts_follow(
     assert set(await listed(reporting, school_unit="A", status="ended")) == {pseudonym("s"), pseudonym("left")}
 
 
-async def test_a_student_written_meanwhile_loses_nothing_to_the_round(database: mongo.Database) -> None:
-    students, units = StudentStore(database), UnitStore(database)
+async def test_a_student_written_meanwhile_loses_nothing_to_the_round(own: mongo.Database) -> None:
+    students, units = StudentStore(own), UnitStore(own)
     names = [f"s{n}" for n in range(60)]
     places = [enrolment(name, ends_on=FRIDAY) for name in names]
     await StudentWriter(students, units, clock_at(FRIDAY)).process(list(places))
     monday = clock_at(MONDAY)
     await asyncio.gather(
-        *(Mover(StudentStore(database), UnitStore(database), monday).move_due() for _ in range(3)),
+        *(Mover(StudentStore(own), UnitStore(own), monday).move_due() for _ in range(3)),
         *(StudentWriter(students, units, monday).process([risk(name, 9)]) for name in names),
     )
-    documents = await database["student_views"].find({}).to_list(None)
+    documents = await own["student_views"].find({}).to_list(None)
     assert len(documents) == 60
     assert all(item["lists"] == ["ended", "ended 2480/A"] for item in documents)
     assert all(item["risk"]["revision"] == 9 for item in documents)
 
 
 async def test_the_round_takes_some_at_a_time_and_never_the_same_again(
-    database: mongo.Database, monkeypatch: pytest.MonkeyPatch
+    own: mongo.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daily, "MOVED_TOGETHER", 7)
-    for name in ("student_views", "unit_views"):
-        await database[name].delete_many({})
-    students, units = StudentStore(database), UnitStore(database)
+    students, units = StudentStore(own), UnitStore(own)
     await students.ensure_indexes()
     await StudentWriter(students, units, clock_at(FRIDAY)).process(
         [
@@ -141,18 +146,18 @@ async def test_the_round_takes_some_at_a_time_and_never_the_same_again(
     )
     assert len(await students.due(MONDAY.toordinal(), 100)) == 20
     assert len(await students.due(MONDAY.toordinal(), 7)) == 7
-    revs = {item["_id"]: item["rev"] for item in await database["student_views"].find({}).to_list(None)}
+    revs = {item["_id"]: item["rev"] for item in await own["student_views"].find({}).to_list(None)}
     for _ in range(2):
         await Mover(students, units, clock_at(MONDAY)).move_due()
-    after = {item["_id"]: item["rev"] for item in await database["student_views"].find({}).to_list(None)}
+    after = {item["_id"]: item["rev"] for item in await own["student_views"].find({}).to_list(None)}
     assert {name for name in after if after[name] != revs[name]} == {pseudonym(f"s{n}") for n in range(20)}
     assert all(after[pseudonym(f"s{n}")] == 2 for n in range(20))
     assert [mark.unit for mark in await units.marked()] == [UnitKey("2480", "A")]
 
 
-async def test_who_is_due_is_found_by_an_index(database: mongo.Database) -> None:
-    await StudentStore(database).ensure_indexes()
-    plan = await database["student_views"].find({"next_change": {"$lte": 1}}).sort("next_change", 1).explain()
+async def test_who_is_due_is_found_by_an_index(own: mongo.Database) -> None:
+    await StudentStore(own).ensure_indexes()
+    plan = await own["student_views"].find({"next_change": {"$lte": 1}}).sort("next_change", 1).explain()
     assert "next_change" in str(plan["queryPlanner"]["winningPlan"]), plan
     assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"]), plan
 
