@@ -86,9 +86,9 @@ class ClimateStore:
         }
         with mongo.outages():
             found = await self._climate.find(query).to_list(None)
-        usable = [item for item in found if item["school_unit"] or item["subject"] in own_subjects]
+        usable = [item for item in found if item.get("school_unit") or item["subject"] in own_subjects]
         # Of one week, what names the unit knows better.
-        usable.sort(key=lambda item: (item["period"], item["school_unit"] is not None))
+        usable.sort(key=lambda item: (item["period"], item.get("school_unit") is not None))
         newest = {item["subject"]: item for item in usable}
         return [_read(newest[subject]) for subject in wanted if subject in newest]
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _ORDER_TOP = 9999
 _LEVEL_STEP = 1000
-_ANY_DAY = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +123,7 @@ class StudentView:
         return Stay(found.place.school_unit, found.presence, found.place.groups)
 
     def stays(self, day: int) -> dict[UnitKey, Stay]:
-        """The units in which the student counts, and how on that day: judged by the places at each unit alone.
-
-        Which units these are does not depend on the day.
-        """
+        """The `units` in which the student counts, and how on the day: judged by the places at each unit alone."""
         overall = self.stay(day)
         if overall is None:
             return {}
@@ -145,8 +141,11 @@ class StudentView:
 
     @property
     def units(self) -> set[UnitKey]:
-        """The units in which the student counts."""
-        return set(self.stays(_ANY_DAY))
+        """The units in which the student counts, in whatever way: no matter of the day."""
+        if not self.enrolments:
+            return {UnitKey(self.authority, self.risk.school_unit or "" if self.risk else "")}
+        recorded = {item.place.school_unit for item in self.enrolments.values() if item.place.is_recorded}
+        return {UnitKey(self.authority, unit) for unit in ([""] if self.protected else recorded)}
 
     def next_change(self, day: int) -> int | None:
         """The first day after this one on which the student may stand somewhere else or otherwise; nothing when there is none."""
@@ -258,7 +257,7 @@ def _enrolment(place: Place, event: EnrolmentChangedEvent) -> Enrolment:
 
 
 def _hidden(place: Place, pseudonym: str) -> Place:
-    """The place without groups and with a digest for its unit: still to be told are which places are of one unit, and their days."""
+    """The place without groups, a digest for its unit: enough to tell which places are of one unit, and their days."""
     unit = content_digest([pseudonym, place.school_unit])[:32]
     return place._replace(school_unit=unit, groups=(), coaches=())
 

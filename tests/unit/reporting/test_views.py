@@ -101,6 +101,7 @@ def test_what_is_stored_for_a_day_depends_on_no_order_and_holds_until_the_next_c
     document = student_document(view, 1, number)
     assert document == student_document(other, 1, number)
     assert read_student(document) == view
+    assert view.units == set(view.stays(number))
     until = document["next_change"] or number + 500
     assert until > number
     between = data.draw(st.integers(number, until - 1))
@@ -188,6 +189,7 @@ def test_an_event_without_news_returns_the_same_object() -> None:
 def test_risk_alone_places_the_student_until_an_enrolment_is_known() -> None:
     view = view_of(risk("s", unit="A", groups=["G"]))
     assert view.stays(TODAY) == {A: ("A", ACTIVE, ("G",))}
+    assert view.units == {A}
     assert presences(merged(view, enrolment("s", unit="B"))) == {B: ACTIVE}
 
 
