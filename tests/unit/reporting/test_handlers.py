@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import REGISTRY
 
-from services.reporting.handlers import StudentWriter
+from services.reporting.climate import ClimateStore
+from services.reporting.handlers import Handlers, StudentWriter
+from services.reporting.signals import SignalStore
 from services.reporting.views import UnitKey
 from shared import waiting
+from shared.errors import Reject
 from shared.messaging.batching import Batcher
-from tests.unit.reporting.builders import AUTHORITY, MONDAY, clock_at, enrolment, pseudonym, risk
+from tests.unit.reporting.builders import AUTHORITY, MONDAY, climate, clock_at, enrolment, pseudonym, risk, signal
 from tests.unit.reporting.memory import MarksInMemory, StudentsInMemory
+
+if TYPE_CHECKING:
+    from shared.events import AnyEvent
 
 A, B = UnitKey(AUTHORITY, "A"), UnitKey(AUTHORITY, "B")
 CLOCK = clock_at(MONDAY)
+
+
+class NoClimate(ClimateStore):
+    def __init__(self) -> None:
+        """Nothing may reach it."""
+
+
+class NoSignals(SignalStore):
+    def __init__(self) -> None:
+        """Nothing may reach it."""
 
 
 def older_than_known(authority: str = AUTHORITY) -> float:
@@ -99,3 +116,22 @@ async def test_what_comes_after_a_newer_version_is_counted_once_whatever_happens
     assert older_than_known() == before
     await writer.process([enrolment("s", 2), enrolment("s", 3), enrolment("s", 1)])
     assert older_than_known() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("queue", "event"),
+    [
+        pytest.param("risk", enrolment("s"), id="an enrolment among the risks"),
+        pytest.param("risk", climate("group:G"), id="climate among the risks"),
+        pytest.param("events", risk("s"), id="a risk among the events"),
+        pytest.param("events", signal("group:G"), id="a signal among the events"),
+    ],
+)
+async def test_a_type_that_the_queue_does_not_hold_is_refused_at_once(
+    students: StudentsInMemory, units: MarksInMemory, queue: str, event: AnyEvent
+) -> None:
+    async with Batcher(StudentWriter(students, units, CLOCK).process, max_size=1, max_wait=0) as batcher:
+        handlers = Handlers(batcher, NoClimate(), NoSignals())
+        with pytest.raises(Reject, match=event.type):
+            await getattr(handlers, queue)(event)
+    assert students.stored == {}
