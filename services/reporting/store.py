@@ -59,14 +59,16 @@ class StudentStore:
         return _stored(found)
 
     async def due(self, day: int, limit: int) -> dict[str, Stored]:
-        """Students whose lists no longer hold on this day, by pseudonym; the longest due first.
+        """Students whose lists no longer hold on this day, by pseudonym.
+
+        With a lower bound, since the embedded database would else walk through all those who have no next change.
 
         Raises:
             Outage: the database is away.
         """
+        query = {"next_change": {"$gt": 0, "$lte": day}}
         with mongo.outages():
-            cursor = self._students.find({"next_change": {"$lte": day}}).sort("next_change", mongo.ASCENDING)
-            return _stored(await cursor.limit(limit).to_list(None))
+            return _stored(await self._students.find(query).limit(limit).to_list(None))
 
     async def write(self, changed: Mapping[str, Stored], day: int) -> set[str]:
         """Replaces each student whose `rev` is still the one read; returns those where another replica was faster.
