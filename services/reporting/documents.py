@@ -40,7 +40,8 @@ def student_document(view: StudentView, rev: int, day: int) -> Document:
         "enrolments": {key: _enrolment_document(item) for key, item in view.enrolments.items()},
         "lists": lists + [list_of(stay.presence, unit, stale=stale) for stale in kinds for unit, stay in stays.items()],
         "places": [
-            {"unit": str(unit), "presence": stay.presence, "groups": list(stay.groups)} for unit, stay in stays.items()
+            {"unit": str(unit), "presence": stay.presence, "groups": list(stay.groups), "own": stay == overall}
+            for unit, stay in stays.items()
         ],
         "next_change": view.next_change(day),
         "stale": view.stale,
@@ -69,6 +70,7 @@ def read_row(document: Document, unit: UnitKey) -> Row:
         fresh_until=_date(document["fresh_until"]),
         groups=tuple(place["groups"]),
         stale=document["stale"],
+        own=place["own"],
     )
 
 

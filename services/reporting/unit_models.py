@@ -45,7 +45,9 @@ class Unit(Answer):
         description="how many indicators of the unit or its groups have worsened for all together", examples=[1]
     )
     fresh_until: date | None = Field(
-        description="newest school day with a taken register among active students", examples=["2026-11-20"]
+        description="newest school day with a taken register among active students; of those who only take a course here, "
+        "where there are no others",
+        examples=["2026-11-20"],
     )
     weekdays_behind: int | None = Field(
         description="Mondays to Fridays by which `fresh_until` lags behind the newest register of the authority; "

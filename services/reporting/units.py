@@ -17,13 +17,17 @@ _WORKING_DAYS = 5
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What counting needs of a student at one unit, with the groups there. `level` is nothing while there are no data."""
+    """What counting needs of a student at one unit, with the groups there. `level` is nothing while there are no data.
+
+    `own`: the unit is where the student is, not that of a course beside it.
+    """
 
     presence: Presence
     level: Level | None
     fresh_until: date | None
     groups: tuple[str, ...] = ()
     stale: bool = False
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class UnitCounts:
     """Students of a unit. Levels, data, groups and freshness are those of active students; all others stand apart.
 
     `levels` and `without_data` together make `active`. `not_registered`: of whom nothing has been registered for as many school
-    days of the unit as the authority's rules name. `fresh_until`: the newest school day with a taken register.
+    days of the unit as the authority's rules name. `fresh_until`: the newest school day with a taken register; those of guests
+    count only where a unit has no students of its own, since they may have been taken at another.
     """
 
     active: int
@@ -58,29 +63,23 @@ class UnitCounts:
 def count(rows: Iterable[Row]) -> UnitCounts:
     """Counts a unit's students."""
     presences: Counter[Presence] = Counter()
-    levels: Counter[Level | None] = Counter()
-    days: set[date] = set()
-    groups: set[str] = set()
-    not_registered = 0
+    active: list[Row] = []
     for row in rows:
         presences[row.presence] += 1
-        if row.presence is not Presence.ACTIVE:
-            continue
-        levels[row.level] += 1
-        groups.update(row.groups)
-        not_registered += row.stale
-        if row.fresh_until is not None:
-            days.add(row.fresh_until)
+        if row.presence is Presence.ACTIVE:
+            active.append(row)
+    levels = Counter(row.level for row in active)
+    own = [row for row in active if row.own] or active
     return UnitCounts(
-        active=presences[Presence.ACTIVE],
+        active=len(active),
         paused=presences[Presence.PAUSED],
         ended=presences[Presence.ENDED],
         upcoming=presences[Presence.UPCOMING],
         levels={level: levels[level] for level in Level},
         without_data=levels[None],
-        fresh_until=max(days, default=None),
-        groups=tuple(sorted(groups)),
-        not_registered=not_registered,
+        fresh_until=max((row.fresh_until for row in own if row.fresh_until is not None), default=None),
+        groups=tuple(sorted({group for row in active for group in row.groups})),
+        not_registered=sum(row.stale for row in active),
     )
 
 

@@ -47,6 +47,14 @@ def test_levels_and_freshness_are_those_of_active_students() -> None:
     assert counts.share(Level.UNIVERSAL) == 0.6667
 
 
+def test_a_guests_registers_do_not_make_up_for_those_that_the_unit_forgets() -> None:
+    guest, forgotten = Row(ACTIVE, None, FRIDAY, own=False), Row(ACTIVE, None, date(2026, 10, 19))
+    assert count([guest, forgotten]).fresh_until == date(2026, 10, 19)
+    assert count([guest, Row(ACTIVE, None, None)]).fresh_until is None
+    assert count([guest]).fresh_until == FRIDAY
+    assert count([guest, Row(ENDED, None, date(2026, 10, 19))]).fresh_until == FRIDAY
+
+
 def test_only_active_students_without_register_are_counted() -> None:
     rows = [
         Row(ACTIVE, Level.TARGETED, FRIDAY, stale=True),
@@ -83,9 +91,9 @@ def test_a_row_is_read_for_its_own_unit_whatever_its_code_looks_like(code: str) 
 def test_a_student_at_two_units_lends_neither_the_groups_of_the_other() -> None:
     document = document_of(enrolment("s", groups=["NA24B"]), enrolment("s", unit="B", groups=["SPA2"], main=False))
     rows = {unit: read_row(document, UnitKey("2480", unit)) for unit in "AB"}
-    assert {unit: (row.presence, row.groups) for unit, row in rows.items()} == {
-        "A": (ACTIVE, ("NA24B",)),
-        "B": (ACTIVE, ("SPA2",)),
+    assert {unit: (row.presence, row.groups, row.own) for unit, row in rows.items()} == {
+        "A": (ACTIVE, ("NA24B",), True),
+        "B": (ACTIVE, ("SPA2",), False),
     }
 
 

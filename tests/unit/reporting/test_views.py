@@ -144,7 +144,7 @@ def test_a_protected_enrolment_leaves_no_unit_or_group_in_the_document() -> None
     document = student_document(view_of(scored, enrolment("s", protected=True, coach="staff:CODE", **codes)), 1, TODAY)
     assert "CODE" not in str(document)
     assert document["risk"]["school_unit"] is None
-    assert document["places"] == [{"unit": "2480/", "presence": "active", "groups": []}]
+    assert document["places"] == [{"unit": "2480/", "presence": "active", "groups": [], "own": True}]
     assert document["lists"] == ["active", "active 2480/"]
 
 
