@@ -43,6 +43,12 @@ CONFLICTS = Counter(
     "Writes redone because another replica was faster. A steady high share: fewer replicas per shard would do.",
     ["service"],
 )
+OLDER_THAN_KNOWN = Counter(
+    "kvar_older_than_known_total",
+    "Facts that arrived after a newer version of them and change nothing, by service, authority and type. Steadily rising: a "
+    "source's revisions do not rise with its corrections; ask its supplier.",
+    ["service", "authority", "type"],
+)
 BEYOND_RETENTION = Counter(
     "kvar_scoring_beyond_retention_total",
     "Lessons older than what is kept, not taken. Rising: a source sends its whole past; nothing is wrong.",

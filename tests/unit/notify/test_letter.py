@@ -9,18 +9,18 @@ import pytest
 
 from services.notify.alerts import Alert, AlertState
 from services.notify.letter import Letter, Name, News, write
-from services.notify.places import Place
+from services.notify.places import Situation
 from services.notify.recipients import Recipient
 from services.notify.wording import LANGUAGES
 from shared.events import CorrectedFact, Level, Reason, RiskLevelChanged, StaffRole
 from tests.unit.notify.builders import (
     AS_OF,
     STUDENT,
+    about,
     alert,
     change,
     failed_courses,
     group_absence,
-    place,
     to,
     withdrawal,
 )
@@ -31,14 +31,14 @@ NAME = Name("Märta", "Sjöström")
 def letter(
     what: RiskLevelChanged | News | None = None,
     recipient: Recipient | None = None,
-    where: Place | None = None,
+    where: Situation | None = None,
     name: Name | None = NAME,
 ) -> Letter:
     news = what if isinstance(what, News) else News(what or change())
     return write(
         STUDENT,
         news,
-        where or place(),
+        where or about(),
         recipient or to(),
         name=name,
         public_url="https://kvar.example/",
@@ -127,7 +127,7 @@ def test_how_fresh_the_data_are() -> None:
 
 
 def test_protected_identity_shows_neither_name_nor_school() -> None:
-    made = letter(where=place(protected=True))
+    made = letter(where=about(protected=True))
     assert made.student == "p_aaaaaa… (skyddad identitet)"
     assert made.unit is None
     assert made.subject == "Riktad nivå, upp från universell"
@@ -245,7 +245,7 @@ def test_a_change_of_rules_is_said_to_be_one() -> None:
 
 
 def test_a_protected_student_is_not_named_by_a_withdrawal_either() -> None:
-    made = letter(withdrawn(reasons=[group_absence("NA24a")]), where=place(protected=True))
+    made = letter(withdrawn(reasons=[group_absence("NA24a")]), where=about(protected=True))
     assert made.subject == "Meddelandet om riktad nivå gäller inte längre"
     assert plain(made.groups[0]).startswith("Hela gruppen: frånvaro 14,2 %")
     for secret in ("Märta", "Ekskolan", "NA24a"):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from services.notify.alerts import OPEN, Alert, AlertState
-from services.notify.withdrawals import Close, Join, Needless, TellLevel, TellWithdrawn, Verdict, Wait, decide
+from services.notify.verdicts import Close, Join, Needless, TellLevel, TellWithdrawn, Wait, WithdrawalVerdict
+from services.notify.withdrawals import decide
 from shared.events import Level
 from tests.unit.notify.builders import RECEIVED, STUDENT, alert, change, withdrawal
 
@@ -31,7 +32,7 @@ def _alert(n: int, state: AlertState, **fields: Any) -> Alert:
     return alert(id=f"{STUDENT}:{n}", state=state, due_at=LATER if state in OPEN else None, **fields)
 
 
-def verdict(own: Alert, known: list[Alert]) -> Verdict:
+def verdict(own: Alert, known: list[Alert]) -> WithdrawalVerdict:
     return decide(own, known, RECEIVED)
 
 
