@@ -90,14 +90,15 @@ class Delivery:
                 await self._attempt_or_postpone(alert)
 
     async def _claim_next(self, student: str, looked: Collection[str]) -> Alert | None:
-        """The oldest change that is due, or that waits for somebody to tell while a newer one is due.
+        """The oldest alert that is due, or that waits for somebody to tell while a newer one is due.
 
-        One being mailed, or waiting out an outage, holds back those behind it. `looked`: what has been looked at already.
+        One whose mail may be out comes before all others. One being mailed, or waiting out an outage, holds back those behind
+        it. `looked`: what has been looked at already.
         """
         now = self._clock()
         opened = await self._alerts.open(student)
         due = {alert.id for alert in opened if alert.due_at is None or alert.due_at <= now}
-        for alert in opened:
+        for alert in sorted(opened, key=lambda alert: not alert.unsettled):
             if alert.id in due or (due and alert.state in WAITING and alert.id not in looked):
                 return await self._alerts.claim(alert, now)
             if alert.state is AlertState.DUE and alert.due_at is not None:

@@ -166,7 +166,7 @@ def withdrawn(*earlier: Alert, told_before: bool = True, **fields: object) -> Ne
     return News(said, withdrawn=earlier or (mailed(),), withdrawal=said, told_before=told_before)
 
 
-def corrected(*days: int, kind: str = "lesson") -> list[CorrectedFact]:
+def corrected(*days: int, kind: str = "attendance") -> list[CorrectedFact]:
     facts = [{"kind": kind, "key": f"k{day}", "day": date(2026, 11, day), "revision": 2} for day in days]
     return [CorrectedFact.model_validate(fact) for fact in facts]
 
@@ -178,7 +178,7 @@ def test_a_withdrawal_names_the_mail_the_reason_and_the_level_now() -> None:
     assert made.lead == "Ett tidigare meddelande om en elev gäller inte längre."
     assert [plain(line) for line in made.background] == [
         "Meddelandet från 6 nov 2026 (riktad nivå) gäller inte längre.",
-        "Det beror på att uppgifter har rättats (närvaro 3 nov, 4 nov; betyg eller varning 5 nov).",
+        "Det beror på att uppgifter har rättats (betyg eller varning 5 nov; närvaro 4 nov, 3 nov).",
         "Nivån är nu universell.",
     ]
     assert plain(made.heading) == "Det som återstår: 6 poäng"

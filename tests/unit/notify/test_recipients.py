@@ -25,10 +25,14 @@ TWO = about(coaches=("staff:anna", "staff:adam"))
     [
         pytest.param(about(), ALL, (), ("staff:anna", "coach"), id="the coach first"),
         pytest.param(NOBODY, ALL, (), ("staff:bo", "coordinator"), id="no coach: the coordinator"),
-        pytest.param(about(), [PRINCIPAL, COORDINATOR, GONE], (), ("staff:bo", "coordinator"), id="inactive coach: the coordinator"),
+        pytest.param(
+            about(), [PRINCIPAL, COORDINATOR, GONE], (), ("staff:bo", "coordinator"), id="inactive coach: the coordinator"
+        ),
         pytest.param(TWO, [SECOND, *ALL], (), ("staff:anna", "coach"), id="two mentors: the one named first"),
         pytest.param(TWO, [SECOND, COORDINATOR, GONE], (), ("staff:adam", "coach"), id="the first one has left: the second"),
-        pytest.param(TWO, [SECOND, COORDINATOR, COACH], [REFUSED], ("staff:adam", "coach"), id="the first one is refused: the second"),
+        pytest.param(
+            TWO, [SECOND, COORDINATOR, COACH], [REFUSED], ("staff:adam", "coach"), id="the first one is refused: the second"
+        ),
         pytest.param(TWO, [SECOND, COORDINATOR], (), ("staff:adam", "coach"), id="the first one is unknown: the second"),
         pytest.param(NOBODY, [PRINCIPAL], (), ("staff:cilla", "principal"), id="no coordinator: the principal"),
         pytest.param(
