@@ -112,8 +112,7 @@ class Alerts:
         """Takes the lease; nothing when another replica was faster. Returns the alert as it stands then."""
         until = now + LEASE
         fields: dict[str, Any] = {"state": AlertState.SENDING.value, "due_at": until}
-        # Its last holder is dead, and may have handed the mail over.
-        begun = alert.begun or alert.state is AlertState.SENDING
+        begun = alert.begun or alert.abandoned
         if begun:
             fields["begun"] = True
         if not await self.change(alert, fields):

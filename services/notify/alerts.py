@@ -118,7 +118,7 @@ class Alert:
         failures: Attempts in a row that found the mail system or ingest away, or nobody to tell.
         waited: Somebody to tell has been looked for in vain at least once.
         begun: The mail system may have taken the mail although nobody heard its answer.
-        telling: What its mail tells, noted before it is handed over, where that is not the change alone.
+        telling: What the mail of a change tells, noted before it is handed over.
         told: Staff id and role of the person mailed; nothing before.
         level_told: The level that the mail gave as the present one; nothing before.
         joined: Id of the newer alert that tells of this one too.
@@ -157,6 +157,11 @@ class Alert:
     def unsettled(self) -> bool:
         """Whether a mail of it is being handed over, or may have been: only its own next attempt can tell."""
         return self.state is AlertState.SENDING or (self.begun and self.state in OPEN)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a holder that is dead now may have handed the mail over: not that of a change before what it tells was noted."""
+        return self.state is AlertState.SENDING and (self.withdraws is not None or self.telling is not None)
 
 
 def retry_after(failures: int) -> timedelta:

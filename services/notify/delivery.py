@@ -250,6 +250,6 @@ class Delivery:
 
 def _news_of(said: RiskLevelChanged, telling: Telling) -> News:
     """What has been gained since a level that nobody was told of is left out."""
-    if telling == Telling(said.from_level):
-        return News(said)
-    return News(said.model_copy(update={"from_level": telling.before, "changes": {}}), telling=telling)
+    if telling != Telling(said.from_level):
+        said = said.model_copy(update={"from_level": telling.before, "changes": {}})
+    return News(said, telling=telling)

@@ -35,7 +35,7 @@ class News:
         withdrawn: Alerts that were mailed and no longer apply; without any the mail tells of a change of level.
         withdrawal: Why they do not.
         told_before: The reader is the person who got them.
-        telling: What the mail of a change tells, where that is not the change alone.
+        telling: Of a change: from which level, and over which one, the student has come to the present one.
     """
 
     said: Said

@@ -261,3 +261,52 @@ def test_whatever_happens_the_right_is_told(seed: int) -> None:
                 assert newest < min(taken_back[named]), "an alert was mailed after it had been taken back"
     believed = LEVEL_OF[world.mails[-1][1].colour] if world.mails else Level.UNIVERSAL
     assert believed is events[-1].data.to_level, (states, [mail[0] for mail in world.mails])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_every_mail_starts_from_what_was_told_last(seed: int) -> None:
+    chance = random.Random(seed)
+    world, events = World(chance), history(chance)
+    asyncio.run(live(world, events))
+    told, seen = Level.UNIVERSAL, dict[str, str]()
+    for name, letter, replies_to in world.mails:
+        now = LEVEL_OF[letter.colour]
+        if name in seen and not replies_to:
+            assert letter.title == seen[name], "what may be out already is said in the same words again"
+        elif not replies_to:
+            between = [level for level in LEVELS if letter.title == SWEDISH.detour_title(level, now)]
+            assert between or (letter.title == SWEDISH.title(told, now) and now is not told), (told, letter.title)
+            assert (letter.lead == SWEDISH.fall) is (not between and now.rank < told.rank), letter.lead
+            assert (letter.lead == SWEDISH.rise) is (not between and now.rank > told.rank), letter.lead
+        seen[name], told = letter.title, now
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_rise_that_another_mail_tells_is_told_by_it(seed: int) -> None:
+    chance = random.Random(seed)
+    world, events = World(chance), history(chance)
+    asyncio.run(live(world, events))
+    heard = told_by(world)
+    withdrawn = {event.data.alert for event in events if isinstance(event, AlertWithdrawnEvent)}
+    for event in events:
+        document = world.documents[event.id]
+        if document["state"] == AlertState.JOINED and isinstance(event, RiskLevelChangedEvent):
+            leader = world.documents[document["joined"]]
+            assert leader["state"] != AlertState.JOINED or leader["joined"] != event.id
+            if event.id not in withdrawn and leader["state"] in {AlertState.SENT, AlertState.NEEDLESS}:
+                assert event.data.to_level.rank <= max(heard[leader["n"]]), (event.id, world.documents)
+        named = (document.get("telling", {}).get("detour") or {}).get("alert")
+        if named in withdrawn and document["state"] == AlertState.SENT:
+            assert told_wrong(world)[event.id], "a rise was told by another's mail, and is not taken back"
+
+
+def told_by(world: World) -> dict[int, set[int]]:
+    """By the number of an alert, the ranks of all levels that mails up to its own have told of."""
+    found, ranks = dict[int, set[int]](), {Level.UNIVERSAL.rank}
+    for name, letter, _ in world.mails:
+        now = LEVEL_OF[letter.colour]
+        ranks |= {now.rank} | {level.rank for level in LEVELS if letter.title == SWEDISH.detour_title(level, now)}
+        found[world.documents[name]["n"]] = set(ranks)
+    return defaultdict(lambda: set(ranks), found)
