@@ -160,7 +160,7 @@ class Alert:
 
     @property
     def abandoned(self) -> bool:
-        """Whether a holder that is dead now may have handed the mail over: not that of a change before what it tells was noted."""
+        """Whether a holder that is dead may have handed the mail over; of a change not before what the mail tells was noted."""
         return self.state is AlertState.SENDING and (self.withdraws is not None or self.telling is not None)
 
 

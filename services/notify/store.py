@@ -68,7 +68,7 @@ class People:
             try:
                 await self._staff.update_one({"_id": key, "$or": older}, {"$set": fields}, upsert=True)
             except DuplicateKeyError:
-                known = await self._staff.find_one({"_id": key}, {"revision": 1, "digest": 1})
+                known = await self._staff.find_one({"_id": key}, {"revision": 1, "digest": 1}) or fields
                 return _not_news((revision, digest), (known["revision"], known["digest"]))
         return Kept.NEWS
 

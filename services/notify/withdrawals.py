@@ -34,7 +34,8 @@ def decide(withdrawal: Alert, known: Sequence[Alert], now: datetime) -> Withdraw
     if wrong:
         return _leave_to(newer, wrong, known, now) or TellWithdrawn(wrong, _newest_word(withdrawal, newer))
     before = level_told(known)
-    if newer or before is withdrawal.change.to_level:
+    tells_itself = [a for a in newer if not withdrawal.begun or a.state is AlertState.SENT]
+    if tells_itself or before is withdrawal.change.to_level:
         return Needless()
     return TellLevel(before)
 

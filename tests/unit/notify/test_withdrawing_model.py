@@ -97,7 +97,7 @@ class AlertsInMemory(Alerts):
         document = self._world.documents[alert.id]
         if document["rev"] != alert.rev:
             return False
-        self._write(document, fields)
+        self._set(document, fields)
         return True
 
     async def change(self, alert: Alert, fields: dict[str, Any]) -> bool:
@@ -105,10 +105,10 @@ class AlertsInMemory(Alerts):
         document = self._world.documents[alert.id]
         if document["rev"] != alert.rev:
             return False
-        self._write(document, {**fields, "rev": alert.rev + 1})
+        self._set(document, {**fields, "rev": alert.rev + 1})
         return True
 
-    def _write(self, document: dict[str, Any], fields: dict[str, Any]) -> None:
+    def _set(self, document: dict[str, Any], fields: dict[str, Any]) -> None:
         merged = {**document, **fields}
         self._world.documents[document["_id"]] = {name: value for name, value in merged.items() if value is not None}
 
