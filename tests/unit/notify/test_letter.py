@@ -356,3 +356,7 @@ def test_a_student_who_has_left_is_said_to_have() -> None:
     assert letter(where=about(left=True)).notes == ("Eleven är inte längre inskriven.",)
     assert letter(recipient=to("en"), where=about(left=True)).notes == ("The student is no longer enrolled.",)
     assert letter().notes == ()
+
+
+def test_a_withdrawal_stored_under_the_former_name_of_its_kind_can_be_read() -> None:
+    assert [fact.kind for fact in corrected(4, kind="lesson")] == ["attendance"]
