@@ -119,7 +119,7 @@ def student_record(document: Mapping[str, Any]) -> StudentRecord:
 
 def listing_fields(record: StudentRecord, today: int) -> dict[str, Any]:
     """What a student is found by: the school unit, what the state was made by, and the day (a day number) on which the calendar
-    alone takes the student somewhere else.
+    alone takes the student somewhere else; `rev` tells of which state that is.
     """
     unit = record.unit
     moves_on = next_change(record.state.places.values(), today)
@@ -127,6 +127,7 @@ def listing_fields(record: StudentRecord, today: int) -> dict[str, Any]:
         "unit": unit.key if unit else "",
         "basis": f"{record.authority}|{record.basis.text()}",
         "moves_on": moves_on if moves_on is not None else NO_END,
+        "rev": record.rev,
     }
 
 

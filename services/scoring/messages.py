@@ -71,7 +71,7 @@ def digest(assessed: Assessed) -> str:
     """Of everything that `scored` says but the revision."""
     record, assessment, model, _ = assessed
     content: list[Any] = [
-        record.where,
+        list(record.where),
         assessment.score,
         assessment.level,
         [[found.indicator.name, *found.raw] for found in assessment.reasons],

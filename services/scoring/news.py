@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from services.scoring.facts import Fact, MarkFact, PlaceFact, rank
+from shared.events.places import Place
 
 
 @dataclass(slots=True)
@@ -22,8 +23,15 @@ class Applied:
     changes: bool = False
 
 
-def compare(facts: Iterable[Fact], before: Iterable[Fact], is_valid: Callable[[Fact], bool]) -> Applied:
-    """What became of facts in a state that was made anew from all there are. `before`: all that were known without them."""
+def compare(
+    facts: Iterable[Fact],
+    before: Iterable[Fact],
+    is_valid: Callable[[Fact], bool],
+    changes_lessons: Callable[[Place, Place | None], bool],
+) -> Applied:
+    """What became of facts in a state that was made anew from all there are. `before`: all that were known without them;
+    `changes_lessons`: whether other lessons count by a place than by the version before it, which may be none.
+    """
     known: dict[tuple[object, ...], Fact] = {}
     for fact in before:
         held = known.get(fact.key)
@@ -37,7 +45,11 @@ def compare(facts: Iterable[Fact], before: Iterable[Fact], is_valid: Callable[[F
                 found.outdated.append(fact)
         elif is_valid(fact):
             found.news.append(fact)
-            if isinstance(fact, PlaceFact) or (held is not None and _says(held) != _says(fact)):
+            if isinstance(fact, PlaceFact):
+                is_correction = changes_lessons(fact.version, held.version if isinstance(held, PlaceFact) else None)
+            else:
+                is_correction = held is not None and _says(held) != _says(fact)
+            if is_correction:
                 found.corrections.append(fact)
             if held is None and isinstance(fact, MarkFact) and fact.version.value is None:
                 found.baseless.append(fact)

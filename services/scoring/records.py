@@ -44,6 +44,12 @@ class Unit(NamedTuple):
         """Unique among all authorities."""
         return f"{self.authority}|{self.code}"
 
+    @classmethod
+    def of(cls, key: str) -> Unit | None:
+        """The unit of a key; nothing for an empty one."""
+        authority, _, code = key.partition("|")
+        return cls(authority, code) if key else None
+
 
 @dataclass(frozen=True, slots=True)
 class Noted:

@@ -50,12 +50,15 @@ class Incoming:
 
 @dataclass(slots=True)
 class Work:
-    """What there is to do for one student; with nothing in it, the student is assessed by the rules of today."""
+    """What there is to do for one student; with nothing in it, the student is assessed by the rules and the place of today.
+    `listed`: the school unit where the student was found.
+    """
 
     authority: str
     kept: list[KeptFact] = field(default_factory=list)
     noted: Noted | None = None
     noted_by: Unit | None = None
+    listed: Unit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,8 @@ class Rescoring:
     async def move(self, limit: int) -> int:
         """Takes down where those students are now whose place has begun or ended by the calendar; how many, `limit` at most."""
         students = await self._store.moved_by(self._today().toordinal(), limit)
-        await self._settle({student: Work("") for student in students})
+        # The unit left must look again, also when a replica has died after it wrote where the student is now.
+        await self._settle({student: Work("", listed=unit) for student, unit in students.items()})
         return len(students)
 
     async def _settle(self, work: dict[str, Work]) -> None:
@@ -180,7 +184,10 @@ class Rescoring:
         overtaken = await self._store.write_students(
             [Write(one.record, one.entries) for one in rescored if one.changed]
         )
-        await self._tell([one for one in rescored if one.record.id not in overtaken])
+        written = [one for one in rescored if one.record.id not in overtaken]
+        for one in written:
+            one.record.rev += one.changed
+        await self._tell(written)
         return overtaken
 
     def _plan(self, record: StudentRecord, work: Work) -> Plan | None:
@@ -220,7 +227,7 @@ class Rescoring:
         assessed = Assessed(record, record.state.assess(plan.model), plan.model, change)
         if work.noted is not None:
             return self._noted(assessed, work.noted, changed=changed)
-        units = frozenset({unit, record.unit})
+        units = frozenset({unit, record.unit, work.listed})
         if not work.kept:
             return self._refreshed(assessed, changed or record.where != where, units)
         # Sure is only that nothing here is a repetition after a crash: with all facts at hand, and each of them news.
@@ -240,7 +247,7 @@ class Rescoring:
             return applied, applied.changes
         first_kept = plan.basis.kept_from
         state = from_facts([item.fact for item in stored if not _is_before(item.fact, first_kept)])
-        applied = compare(facts, before, state.holds)
+        applied = compare(facts, before, state.holds, state.counts_otherwise)
         if not (plan.is_outdated or applied.news):
             # What was known already is in the state; to make it anew would only write the same in other words.
             return applied, False

@@ -54,12 +54,13 @@ class RuleStore:
         with mongo.outages():
             async for document in self._rules.find(query):
                 try:
-                    found.setdefault(document["authority"], []).append(_version(document))
+                    version = _version(document)
+                    found.setdefault(document["authority"], []).append(version)
                 except (Reject, KeyError, TypeError):
                     unreadable.add(str(document["_id"]))
         for versions in found.values():
             versions.sort(key=lambda version: version.version)
-        return {authority: versions for authority, versions in found.items() if versions}, unreadable
+        return found, unreadable
 
     async def add(self, authority: str, rules: Rules, now: datetime) -> RuleVersion:
         """Makes these the authority's rules from now on.
@@ -68,7 +69,9 @@ class RuleStore:
             Stale: somebody else has just set some; look at them first.
         """
         with mongo.outages():
-            there = [each["version"] async for each in self._rules.find({"authority": authority}, {"version": 1})]
+            # By their keys: of one that cannot be read nothing else is sure.
+            keys = [str(each["_id"]) async for each in self._rules.find(_of(authority), {"_id": 1})]
+        there = [int(number) for key in keys if (number := key.rpartition(":")[2]).isdecimal()]
         added = RuleVersion(max(there, default=0) + 1, rules, now)
         document: dict[str, Any] = {
             "_id": f"{authority}:{added.version}",
@@ -83,8 +86,16 @@ class RuleStore:
         return added
 
 
+def _of(authority: str) -> dict[str, Any]:
+    return {"_id": {"$gte": f"{authority}:", "$lt": f"{authority};"}}  # ";" comes after ":"
+
+
 def _version(document: Mapping[str, Any]) -> RuleVersion:
-    return RuleVersion(document["version"], check_rules(document["rules"]), document["since"])
+    """Raises `Reject` or `KeyError` where it cannot be read."""
+    version, since = document["version"], document["since"]
+    if not (isinstance(version, int) and isinstance(since, datetime)):
+        raise Reject("no version of rules")
+    return RuleVersion(version, check_rules(document["rules"]), since)
 
 
 class RuleBook:

@@ -19,6 +19,8 @@ from services.scoring.records import Basis, KeptFact, OutboxEntry, StudentRecord
 from services.scoring.student import Needs
 from shared import mongo
 
+AT_ONCE = 10_000
+"""Facts that one answer of the database holds, so that no second question is needed; larger answers come in several."""
 WHOLE_TOGETHER = 8
 """Students whose facts are all read at the same time."""
 
@@ -92,7 +94,7 @@ class ScoringStore:
 
     async def _find_facts(self, query: dict[str, Any]) -> list[KeptFact]:
         with mongo.outages():
-            return [documents.kept_fact(document) async for document in self._facts.find(query)]
+            return [documents.kept_fact(document) async for document in self._facts.find(query, batch_size=AT_ONCE)]
 
     async def forget_lessons(self, student: str, before: int) -> None:
         """Deletes what was known of a student's lessons before a day (day number), and what was said before it."""
@@ -108,17 +110,21 @@ class ScoringStore:
         return frozenset(writes[position].record.id for position in outcome.duplicates)
 
     async def list_students(self, records: Sequence[StudentRecord], today: int) -> None:
-        """Notes what students are found by. `today`: a day number."""
-        added = [record for record in records if not record.rev]
+        """Notes what students are found by, as written; what is known of a later state stays. `today`: a day number."""
+        added = [record for record in records if record.rev == 1]
         outcome = await mongo.bulk_write(
             self._listings,
             [mongo.InsertOne({"_id": record.id, **documents.listing_fields(record, today)}) for record in added],
         )
-        there = [*(added[position] for position in outcome.duplicates), *(record for record in records if record.rev)]
+        there = [*(added[position] for position in outcome.duplicates), *(record for record in records if record.rev > 1)]
         await mongo.bulk_write(
             self._listings,
             [
-                mongo.UpdateOne({"_id": record.id}, {"$set": documents.listing_fields(record, today)}, upsert=True)
+                mongo.UpdateOne(
+                    {"_id": record.id, "rev": {"$not": {"$gt": record.rev}}},
+                    {"$set": documents.listing_fields(record, today)},
+                    upsert=True,
+                )
                 for record in there
             ],
         )
@@ -155,11 +161,12 @@ class ScoringStore:
         with mongo.outages():
             return [found["_id"] async for found in self._listings.find(query, {"_id": 1}).limit(limit)]
 
-    async def moved_by(self, today: int, limit: int) -> list[str]:
-        """Students whom the calendar has taken somewhere else by a day (a day number)."""
+    async def moved_by(self, today: int, limit: int) -> dict[str, Unit | None]:
+        """Students whom the calendar has taken somewhere else by a day (a day number), with the units where they are found."""
         with mongo.outages():
             query = {"moves_on": {"$lte": today}}
-            return [found["_id"] async for found in self._listings.find(query, {"_id": 1}).limit(limit)]
+            found = await self._listings.find(query, {"unit": 1}).limit(limit).to_list(limit)
+        return {each["_id"]: Unit.of(each["unit"]) for each in found}
 
     async def add_authority(self, authority: str) -> None:
         """Notes that there are students of an authority."""

@@ -130,6 +130,10 @@ class Student:
         is_valid = known is None or known[:2] < fact.version[:2]
         return is_valid and fact.version.content != (known.content if known is not None else ())
 
+    def counts_otherwise(self, place: Place, before: Place | None) -> bool:
+        """Whether other lessons would count if the version before a place held instead, or none of it."""
+        return self._changes_lessons({place.key: before or place._replace(is_recorded=False)})
+
     def _changes_lessons(self, news: dict[tuple[str, int], Place]) -> bool:
         """Whether other lessons count, of those seen, when these places are known."""
         before, after = spans(self.places.values()), spans({**self.places, **news}.values())
@@ -151,6 +155,8 @@ class Student:
             if isinstance(fact, LessonFact):
                 reopened.add(fact.day)
                 self._merge(self.open.setdefault(fact.day, {}), fact.lesson, fact, Applied())
+                # Another replica may have kept it without having come to write the state.
+                self._saw(fact)
         applied = Applied()
         touched = set(reopened)
         marks_changed = False

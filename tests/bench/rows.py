@@ -9,8 +9,9 @@ from enum import StrEnum
 import uvloop
 from rich.progress import Progress
 
-from tests.bench import fold, latency, memory, throughput
+from tests.bench import corrections, fold, latency, memory, throughput
 from tests.bench.figures import Figure, ratio_to
+from tests.bench.load import LESSONS_A_DAY
 from tests.bench.stage import Servers
 
 FOLD_ROUNDS = 3_000
@@ -22,11 +23,12 @@ class Kind(StrEnum):
 
     THROUGHPUT = "throughput"
     FOLD = "fold"
+    CORRECTIONS = "corrections"
     LATENCY = "latency"
     MEMORY = "memory"
 
 
-DEFAULT = (Kind.FOLD, Kind.THROUGHPUT, Kind.LATENCY)
+DEFAULT = (Kind.FOLD, Kind.THROUGHPUT, Kind.CORRECTIONS, Kind.LATENCY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,18 @@ class Run:
                 figures.append(Figure("latency", f"{name} {which}", value, "ms", ratios, note))
         return figures
 
+    def corrections(self) -> list[Figure]:
+        """Corrections from last week beside registers of today."""
+        rounds = max(2, self.plan.total // (corrections.STUDENTS * LESSONS_A_DAY))
+        each = corrections.STUDENTS * LESSONS_A_DAY
+        bar = self.progress("late corrections", each * (len(corrections.DAYS) - 1 + 2 * rounds))
+        found = uvloop.run(corrections.measure(self.servers, rounds, bar))
+        note = f"{each * rounds:,} each, of {corrections.STUDENTS} students"
+        return [
+            Figure("corrections", "today", found.today, "events/s", note=note),
+            Figure("corrections", "late corrections", found.late, "events/s", ratio_to(found.late, today=found.today)),
+        ]
+
     def memory(self) -> list[Figure]:
         """Resident memory of scoring while students pass."""
         plan = self.plan
@@ -131,6 +145,8 @@ class Run:
                 return self.throughput()
             case Kind.FOLD:
                 return self.fold()
+            case Kind.CORRECTIONS:
+                return self.corrections()
             case Kind.LATENCY:
                 return self.latency()
             case Kind.MEMORY:

@@ -93,9 +93,9 @@ class Scoring:
 
 
 @contextlib.contextmanager
-def scoring(url: str, servers: Servers, replicas: int = 1) -> Iterator[list[Scoring]]:
-    """Replicas of scoring at a virtual host, with a new database."""
-    database = f"bench_{secrets.token_hex(4)}"
+def scoring(url: str, servers: Servers, replicas: int = 1, database: str | None = None) -> Iterator[list[Scoring]]:
+    """Replicas of scoring at a virtual host, with a new database where none is named."""
+    database = database or f"bench_{secrets.token_hex(4)}"
     running: list[Scoring] = []
     try:
         for port in free_ports(replicas):

@@ -8,13 +8,15 @@ import pytest
 from typer.testing import CliRunner
 
 from services.scoring.indicators import Model
-from services.scoring.student import from_facts
-from tests.bench import fold
+from services.scoring.handlers import incoming
+from services.scoring.student import OPEN_DAYS, from_facts
+from tests.bench import corrections, fold
 from tests.bench.__main__ import app
 from tests.bench.figures import Figure, as_json, as_table, machine, ratio_to
 from tests.bench.latency import ALERT_EVERY, Arrivals, mixed, paced, percentile
-from tests.bench.load import events, strangers
+from tests.bench.load import LESSONS_A_DAY, events, strangers
 from tests.bench.memory import growth
+from tests.builders import STOCKHOLM
 
 
 @pytest.mark.parametrize(
@@ -51,9 +53,15 @@ def test_one_more_lesson_is_news_in_every_round() -> None:
     student = from_facts(facts)
     student.assess(model)
     for revision in range(1, 5):
-        assert student.apply([fold.newest_lesson(revision)])
+        assert student.apply([fold.newest_lesson(revision)]).changes
         assert fold.from_scratch([*facts, fold.newest_lesson(revision)], model) == student.assess(model).score
     assert len(student.marks) == fold.COURSES
+
+
+def test_late_corrections_are_of_days_that_are_no_longer_at_hand_and_each_is_news() -> None:
+    facts = [incoming(event, STOCKHOLM).kept for event in corrections.wave(corrections.LAST_WEEK, 2)]
+    assert len({(kept.student, kept.fact) for kept in facts}) == len(facts) == 2 * corrections.STUDENTS * LESSONS_A_DAY
+    assert corrections.DAYS.index(corrections.LAST_WEEK) < len(corrections.DAYS) - OPEN_DAYS
 
 
 def test_memory_is_compared_with_that_after_a_tenth_of_what_was_done() -> None:

@@ -9,7 +9,7 @@ import aio_pika
 from shared import mongo
 from tests.bench import baselines
 from tests.bench.load import events
-from tests.bench.stage import Servers, channel_to, progress_of, publish_all, scoring
+from tests.bench.stage import Scoring, Servers, channel_to, progress_of, publish_all, scoring
 
 _QUEUE = "bench"
 
@@ -39,12 +39,17 @@ async def measure_scoring(
     async with channel_to(url) as channel:
         await publish_all(await channel.get_exchange("events"), events(students, total))
     with scoring(url, servers, replicas) as running:
-        first_count, first_time = 0, 0.0
-        async with progress_of(running) as looks:
-            async for now, count in looks:
-                if count and not first_count:
-                    first_count, first_time = count, now
-                progress(count)
-                if count >= total:
-                    return (count - first_count) / (now - first_time)
+        return await per_second(running, total, progress)
+
+
+async def per_second(running: list[Scoring], total: int, progress: baselines.Progress) -> float:
+    """Events per second that wait for these processes, from the first batch seen to the last event scored and told."""
+    first_count, first_time = 0, 0.0
+    async with progress_of(running) as looks:
+        async for now, count in looks:
+            if count and not first_count:
+                first_count, first_time = count, now
+            progress(count)
+            if count >= total:
+                return (count - first_count) / (now - first_time)
     raise AssertionError("looks end with all events or a TimeoutError")

@@ -13,6 +13,8 @@ from deploy.demo.events import Event, Source
 from deploy.demo.school_calendar import local_time
 
 LESSONS_A_DAY = 4
+WHOLE_DAY = LESSONS_A_DAY
+"""Number of the register of a whole day that at times lies around the lessons."""
 CONDITIONS = {"well": 0.02, "slipping": 0.3, "away": 0.75}
 """Share of lessons missed. A student goes from one to the other, so that levels rise and fall."""
 SHORT_STAY = (2, 6)
@@ -34,7 +36,11 @@ class Student:
     first: int
     last: int
     """Numbers of the days between which there is anything about the student."""
+    begins: int
+    """Number of the day on which the newest place begins: what lies before it and in no other place does not count."""
     condition: str = "well"
+    latest: int = 0
+    """Number of the latest day on which any place begins."""
     mistaken_until: int = 0
     """Until this day (by number) somebody registers the student as absent who is there; corrected weeks later."""
 
@@ -46,8 +52,9 @@ def make_student(chance: random.Random, number: int, days: int) -> Student:
     if number % 8:
         first = chance.randrange(max(1, days - SHORT_STAY[1]))
         last = min(days - 1, first + chance.randint(*SHORT_STAY))
+    begins = min(last, first + chance.choice((0, 0, 0, 1)))
     references = f"id:{number:04d}", f"ss12000:{uuid.UUID(int=number + 1)}"
-    return Student(number, *references, unit, f"{unit}-{number % 4 // 2}a", first, last)
+    return Student(number, *references, unit, f"{unit}-{number % 4 // 2}a", first, last, begins, latest=begins)
 
 
 @dataclass
@@ -107,13 +114,38 @@ class School:
                 self._put(student, number + self.chance.randint(8, 25), corrected)
             else:
                 yield from self._lesson(student, number, day, lesson)
+        if self.chance.random() < 0.04:
+            yield from self._lesson(student, number, day, WHOLE_DAY)
         if self.chance.random() < 0.3:
             yield from self._mark(student, number, day)
         if self.chance.random() < 0.15:
             yield self._heavy_mark(student, day, "recorded")
             self._put(student, number + self.chance.randint(1, 4), self._heavy_mark(student, day, "retracted"))
-        if self.chance.random() < 0.01:
-            yield self._enrolment(student, number)
+        if self.chance.random() < 0.03:
+            yield from self._place(student, number)
+
+    def _place(self, student: Student, number: int) -> Iterator[Event]:
+        """Something becomes of the place. In the end it holds: there is somebody to tell."""
+        match self.chance.choice(("groups", "first day", "retracted", "paused", "ended", "another")):
+            case "groups":
+                yield self._enrolment(student, number)
+            case "first day" if student.begins:
+                student.begins -= 1
+                yield self._enrolment(student, number)
+            case "retracted":
+                yield self._enrolment(student, number, state="retracted")
+                self._put(student, number + self._delay(), self._enrolment(student, number))
+            case "paused":
+                yield self._enrolment(student, number, status="paused")
+                self._put(student, number + self._delay(), self._enrolment(student, number))
+            case "ended" if number > student.latest:
+                yield self._enrolment(student, number, status="ended")
+                student.begins = student.latest = min(number + 2, student.last)
+                self._put(student, number + self._delay(), self._enrolment(student, number))
+            case _:
+                unit = "gy-bok" if student.unit == "gy-asp" else "gy-asp"
+                starts_on = self.days[number].isoformat()
+                yield self._enrolment(student, number, main=False, school_unit=unit, starts_on=starts_on, groups=[])
 
     def _lesson(self, student: Student, number: int, day: date, lesson: int) -> Iterator[Event]:
         versions = [self._register(student, day, lesson)]
@@ -146,10 +178,10 @@ class School:
         states = ("registered", "unregistered", "cancelled", "retracted")
         state = "registered" if said else self.chance.choices(states, (90, 5, 3, 2))[0]
         missed = said == "absent" or (not said and self.chance.random() < CONDITIONS[student.condition])
-        minutes = self.chance.choice((40, 60, 80))
+        minutes = 440 if lesson == WHOLE_DAY else self.chance.choice((40, 60, 80))
         absent = self.chance.choice((minutes, minutes, 10)) if missed and state == "registered" else 0
         excused = self.chance.random() < 0.3
-        starts_at = local_time(day, time(8 + 2 * lesson, 10))
+        starts_at = local_time(day, time(8 + 2 * (lesson % WHOLE_DAY), 10))
         data = {
             "lesson": f"{day:%y%m%d}-{lesson}",
             "school_unit": student.unit,
@@ -176,6 +208,9 @@ class School:
             self._put(student, number + self._delay(), event)
         else:
             yield event
+        if self.chance.random() < 0.1:  # exported once more: a newer revision of what is known
+            again = self._event("grade.recorded", student.gradebook, day, {**event["data"]})
+            self._put(student, number + self._delay(), again)
 
     def _heavy_mark(self, student: Student, day: date, state: str) -> Event:
         course = f"GYA{day:%m%d}"
@@ -194,11 +229,12 @@ class School:
             "kind": kind,
             "value": value,
             "recorded_on": day.isoformat(),
+            "replaces": [self.chance.choice(COURSES)] if kind == "final" and self.chance.random() < 0.1 else [],
             "state": state,
         }
         return self._event("grade.recorded", student.gradebook, day, data)
 
-    def _enrolment(self, student: Student, number: int) -> Event:
+    def _enrolment(self, student: Student, number: int, **said: Any) -> Event:
         data: dict[str, Any] = {
             "school_unit": student.unit,
             "study_year": 1,
@@ -208,7 +244,7 @@ class School:
             else sorted({student.group, f"{student.unit}-m{number % 3}"}),
             "coach": f"staff:coach-{student.group}",
             "status": "active",
-            "starts_on": self.days[student.first].isoformat(),
+            "starts_on": self.days[student.begins].isoformat(),
             "protected": False,
             "state": "recorded",
             "person": {
@@ -216,6 +252,7 @@ class School:
                 "given_name": "Elev",
                 "family_name": f"Nummer{student.number}",
             },
+            **said,
         }
         return self._event("enrolment.changed", student.register, self.days[number], data)
 

@@ -21,6 +21,9 @@ from tests.chaos.traffic import Traffic
 ItemT = TypeVar("ItemT")
 
 RANKS = ("universal", "targeted", "individual")
+LAST_DAY = date.max.toordinal()
+MOST_CORRECTED = 20
+CORRECTED = ("kind", "key", "day", "revision")
 LEVEL_CHANGED, ALERT_WITHDRAWN = "level.changed", "alert.withdrawn"
 
 
@@ -50,6 +53,7 @@ def compare(traffic: Traffic, evidence: Evidence) -> list[Difference]:
         _contents(evidence),
         _levels(ends, evidence),
         _withdrawals(ends, evidence),
+        _corrections(wanted, evidence),
         _alerts(evidence),
         _mails(evidence),
         _parked(traffic, evidence),
@@ -91,13 +95,24 @@ def _version_of_event(event: Event) -> tuple[object, ...] | None:
         case "grade":
             value = data["value"] if data["state"] == "recorded" else None
             recorded_on = date.fromisoformat(data["recorded_on"]).toordinal()
-            return student, "mark", data["course"], data["kind"], data["revision"], recorded_on, value
+            said = (value, tuple(data["replaces"]))
+            return student, "mark", data["course"], data["kind"], recorded_on, data["revision"], *said
         case "enrolment":
             starts_on = date.fromisoformat(data["starts_on"]).toordinal()
-            status = data["status"] if data["state"] == "recorded" else None
-            return student, "place", data["school_unit"], starts_on, data["revision"], status, tuple(data["groups"])
+            stands = (data["state"] == "recorded", data["status"] == "paused", data["main"], tuple(data["groups"]))
+            return student, "place", data["school_unit"], starts_on, _last_day(event), data["revision"], *stands
         case _:
             return None
+
+
+def _last_day(event: Event) -> int:
+    """Of a place, as a day number; one that is `ended` and names no day ended when its source said so."""
+    data = event["data"]
+    if data.get("ends_on"):
+        return date.fromisoformat(data["ends_on"]).toordinal()
+    if data["status"] == "ended":
+        return datetime.fromisoformat(event["time"]).astimezone(TIME_ZONE).date().toordinal()
+    return LAST_DAY
 
 
 def _version_of_document(document: Mapping[str, Any]) -> tuple[object, ...]:
@@ -107,11 +122,12 @@ def _version_of_document(document: Mapping[str, Any]) -> tuple[object, ...]:
             minutes = (fact["minutes"], fact["excused"], fact["unexcused"], fact["late"])
             return student, "lesson", fact["day"], fact["lesson"], fact["revision"], fact["state"], *minutes
         case "mark":
-            known = (fact["revision"], fact["recorded_on"], fact["value"])
-            return student, "mark", fact["course"], fact["mark_kind"], *known
+            said = (fact["value"], tuple(fact["replaces"]))
+            return student, "mark", fact["course"], fact["mark_kind"], fact["recorded_on"], fact["revision"], *said
         case _:
-            known = (fact["revision"], fact["status"], tuple(fact["groups"]))
-            return student, "place", fact["school_unit"], fact["starts_on"], *known
+            key = (fact["school_unit"], fact["starts_on"], min(fact["ends_on"], LAST_DAY))
+            stands = (fact["is_recorded"], fact["is_paused"], fact["main"], tuple(fact["groups"]))
+            return student, "place", *key, fact["revision"], *stands
 
 
 def _ends(ends: Mapping[str, oracle.Expected], evidence: Evidence) -> Iterator[Difference]:
@@ -182,6 +198,39 @@ def _withdrawals(ends: Mapping[str, oracle.Expected], evidence: Evidence) -> Ite
             yield Difference(
                 "alert that is wrong", alert, f"withdrawn: never {told.data['to']} since {since}", "it stands"
             )
+
+
+def _corrections(wanted: Iterable[Event], evidence: Evidence) -> Iterator[Difference]:
+    """A withdrawal names versions of facts that were published of the student: each once, newest days first, not too many."""
+    versions = {_named(event["subject"], *one) for event in wanted if (one := _as_corrected(event)) is not None}
+    for told in evidence.told:
+        if told.key != ALERT_WITHDRAWN:
+            continue
+        corrected = told.data["corrected"]
+        found = [_named(told.student, *(fact[name] for name in CORRECTED)) for fact in corrected]
+        days = [fact["day"] for fact in corrected]
+        if not 0 < len(found) <= MOST_CORRECTED or len(set(found)) < len(found) or days != sorted(days, reverse=True):
+            yield Difference("order of what a withdrawal names", told.id, "newest days first, each once", str(found))
+        yield from _sets("what a withdrawal names", versions & set(found), set(found))
+
+
+def _named(student: str, *said: object) -> str:
+    return " ".join([student, *map(str, said)])
+
+
+def _as_corrected(event: Event) -> tuple[str, str, str, int] | None:
+    """A version of a fact as a withdrawal names it: see `CORRECTED`."""
+    data = event["data"]
+    match event["type"].split(".")[1]:
+        case "attendance":
+            day = datetime.fromisoformat(data["starts_at"]).astimezone(TIME_ZONE).date()
+            return "attendance", data["lesson"], day.isoformat(), data["revision"]
+        case "grade":
+            return "mark", f"{data['course']} {data['kind']}", data["recorded_on"], data["revision"]
+        case "enrolment":
+            return "place", data["school_unit"], data["starts_on"], data["revision"]
+        case _:
+            return None
 
 
 def _alerts(evidence: Evidence) -> Iterator[Difference]:

@@ -22,7 +22,7 @@ from services.scoring.store import ScoringStore
 from services.scoring.student import Needs
 from shared import mongo
 from shared.events import AnyEvent, AttendanceState, EnrolmentStatus, GradeKind
-from tests.builders import AUTHORITY, MONDAY, attendance, enrolment, grade, pseudonym, school_days
+from tests.builders import AUTHORITY, MONDAY, at, attendance, enrolment, grade, pseudonym, school_days
 from tests.integration.scoring.replica import Build, Fate, Message, Replica, TickingClock, correct
 from tests.integration.scoring.said import Said
 from tests.integration.scoring.stage import batch
@@ -60,12 +60,16 @@ revisions = st.integers(1, 3)
 lessons = st.tuples(
     st.just("lesson"),
     revisions,
-    st.integers(1, 2),
+    st.sampled_from(["1", "1", "2", "2", "around"]),
     st.sampled_from([{"unexcused": 130}, {"unexcused": 130}, {}, {"excused": 500}, {"unexcused": 130, "late": True}]),
     st.sampled_from([*[AttendanceState.REGISTERED] * 5, *AttendanceState]),
 )
-marks = st.tuples(st.just("mark"), revisions, st.sampled_from(["F", "F", "F", "E", "none", "-", "open"]))
-places = st.tuples(st.just("place"), revisions, st.sampled_from(EnrolmentStatus))
+marks = st.tuples(st.just("mark"), revisions, st.sampled_from(["F", "F", "F", "E", "none", "-", "open", "made up"]))
+places = st.tuples(
+    st.just("place"),
+    revisions,
+    st.sampled_from(["always", "always", "until", "ended", "paused", "retracted", "from", "from, retracted", "beside"]),
+)
 facts = st.one_of(lessons, marks, lessons, marks, lessons, places, lessons)
 
 
@@ -93,11 +97,33 @@ def event_of(student: str, day: date, drawn: Sequence[Any]) -> AnyEvent:
         case "lesson":
             lesson, absence, state = rest
             counted = absence if state is AttendanceState.REGISTERED else {}
-            return attendance(student, day, lesson=str(lesson), minutes=500, state=state, revision=revision, **counted)
+            hour = 4 if lesson == "around" else None
+            return attendance(
+                student, day, lesson=lesson, hour=hour, minutes=500, state=state, revision=revision, **counted
+            )
         case "mark":
             return _mark(student, day, rest[0], revision)
         case _:
-            return enrolment(student, day, status=rest[0], revision=revision)
+            return _place(student, day, rest[0], revision)
+
+
+def _place(student: str, day: date, what: str, revision: int) -> AnyEvent:
+    """From the first of all days on: for ever, or until the Saturday after the day; or from the day on, for ever."""
+    state = "retracted" if what.endswith("retracted") else "recorded"
+    saturday = day + timedelta(days=5 - day.weekday())
+    match what:
+        case "until":
+            return enrolment(student, DAYS[0], ends_on=saturday, revision=revision)
+        case "ended":
+            return enrolment(student, DAYS[0], status=EnrolmentStatus.ENDED, time=at(saturday), revision=revision)
+        case "paused":
+            return enrolment(student, DAYS[0], status=EnrolmentStatus.PAUSED, revision=revision)
+        case "from" | "from, retracted":
+            return enrolment(student, day, groups=(f"TE{day:%d}",), state=state, revision=revision)
+        case "beside":
+            return enrolment(student, day, unit="gy-björk", groups=("KIN1",), main=False, revision=revision)
+        case _:
+            return enrolment(student, DAYS[0], state=state, revision=revision)
 
 
 def _mark(student: str, day: date, value: str, revision: int) -> AnyEvent:
@@ -105,6 +131,8 @@ def _mark(student: str, day: date, value: str, revision: int) -> AnyEvent:
     match value:
         case "-":
             return grade(student, day, course="K2", value=value, revision=revision)
+        case "made up":
+            return grade(student, day, course="K4", value="E", replaces=("K1", "K2"), revision=revision)
         case "open":
             return grade(student, day, course="K3", kind=GradeKind.WARNING, value=value, revision=revision)
         case _:
@@ -126,7 +154,7 @@ class ScoringMachine(RuleBasedStateMachine):
         self.database: mongo.Database = world.client[f"machine_{id(self)}"]
         self.store = ScoringStore(self.database)
         self.clock = TickingClock(BEGINNING)
-        self.said = Said()
+        self.said = Said(BEGINNING.date())
         self.replicas = [Replica(self.store, self.said.publish, self.clock, build) for _ in range(REPLICAS)]
         self.plain = correct(self.store, self.said.publish, self.clock)
         self.published: list[AnyEvent] = []
@@ -268,11 +296,8 @@ class ScoringMachine(RuleBasedStateMachine):
 
     async def _check_facts(self) -> None:
         kept = [(item.kept.student, item.kept.fact) for item in batch(self.published)]
-        found = [
-            (student, fact)
-            for student in STUDENTS
-            for fact in await self.store.read_facts(student, Needs(everything=True))
-        ]
+        read = await self.store.read_facts(dict.fromkeys(STUDENTS, Needs(everything=True)))
+        found = [(kept.student, kept.fact) for of_student in read.values() for kept in of_student]
         assert len(found) == len(set(found))
         assert set(found) == set(kept)
 

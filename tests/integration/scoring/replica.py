@@ -42,7 +42,7 @@ class DefaultRules(RuleBook):
 
 def correct(store: ScoringStore, publish: Publish, clock: Clock) -> Rescoring:
     """The algorithm as it is."""
-    return Rescoring(store, publish, clock, DefaultRules(cast("RuleStore", None)))
+    return Rescoring(store, publish, clock, DefaultRules(cast("RuleStore", None)), zone=STOCKHOLM)
 
 
 class Fate(Enum):

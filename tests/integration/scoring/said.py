@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import orjson
 
-from shared.events import AnyEvent
+from shared.events import AnyEvent, EnrolmentChangedEvent
 from shared.messaging import topology
-from tests import oracle
+from tests import oracle, place_oracle
 from tests.integration.scoring.stage import expected, last_scores
 
 
 class Said:
-    """What scoring has published."""
+    """What scoring has published by the day that is `today`."""
 
-    def __init__(self) -> None:
+    def __init__(self, today: date) -> None:
+        self.today = today
         self._bodies: dict[str, dict[str, Any]] = {}
         self._scores: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
@@ -38,6 +40,7 @@ class Said:
 
     def check(self, student: str, events: Iterable[AnyEvent]) -> oracle.Expected:
         """Compares with brute force: the newest score, and the unbroken numbered chain of level changes up to it."""
+        events = list(events)
         wanted = expected(events)[student]
         scores = self._scores[student]
         assert scores, f"nothing said of {student}"
@@ -46,8 +49,17 @@ class Said:
         for score in scores:
             data = by_revision.setdefault(score["data"]["revision"], score["data"])
             assert score["data"] == data, "one revision, two scores"
+        self._check_where(student, events, by_revision[max(by_revision)])
         self._check_chain(student, wanted.level)
         return wanted
+
+    def _check_where(self, student: str, events: Iterable[AnyEvent], newest: dict[str, Any]) -> None:
+        """Where the student is, if anywhere, on the last day of all."""
+        places = [orjson.loads(event.encode()) for event in events if isinstance(event, EnrolmentChangedEvent)]
+        where = place_oracle.place_on(places, self.today)
+        if where is not None:
+            found = (newest["school_unit"], newest["groups"])
+            assert found == (where.school_unit, sorted(where.groups)), f"where {student} is"
 
     def _check_chain(self, student: str, last: str) -> None:
         alerts = [body["data"] for body in self._bodies.values() if body["subject"] == student]

@@ -14,7 +14,7 @@ from services.scoring.signalling import Signalling
 from services.scoring.store import ScoringStore
 from shared.events import AnyEvent, ClimateReported, ClimateReportedEvent
 from shared.messaging import topology
-from tests.builders import AUTHORITY, MONDAY, at, attendance, enrolment, pseudonym, school_days
+from tests.builders import AUTHORITY, MONDAY, STOCKHOLM, at, attendance, enrolment, pseudonym, school_days
 from tests.integration.scoring.stage import CrashError, Publisher, Stage, batch
 
 DAYS = school_days(MONDAY, 60)
@@ -67,7 +67,7 @@ class Scene:
         self.store, self.scoring = SignalStore(database), ScoringStore(database)
         self.late = timedelta(0)
         book = RuleBook(RuleStore(database))
-        self.rescoring = Rescoring(self.scoring, self.publisher, self.now, book)
+        self.rescoring = Rescoring(self.scoring, self.publisher, self.now, book, zone=STOCKHOLM)
         self.signalling = Signalling(
             self.store,
             self.scoring,
@@ -75,6 +75,7 @@ class Scene:
             book,
             publish=self.publisher,
             clock=self.now,
+            zone=STOCKHOLM,
             every=EVERY,
             holder=holder,
         )

@@ -15,7 +15,7 @@ import orjson
 
 from services.scoring.app import build
 from services.scoring.handlers import incoming
-from services.scoring.rescoring import Incoming, Rescoring, utc_now
+from services.scoring.rescoring import Clock, Incoming, Rescoring, utc_now
 from services.scoring.rule_store import RuleBook, RuleStore
 from services.scoring.store import ScoringStore
 from shared import mongo
@@ -96,8 +96,9 @@ class Stage:
     async def facts_in_store(self) -> int:
         return int(await self.database()["scoring_facts"].count_documents({}))
 
-    def rescoring(self, publish: Publisher) -> Rescoring:
-        return Rescoring(ScoringStore(self.database()), publish, utc_now, RuleBook(RuleStore(self.database())))
+    def rescoring(self, publish: Publisher, clock: Clock = utc_now) -> Rescoring:
+        database = self.database()
+        return Rescoring(ScoringStore(database), publish, clock, RuleBook(RuleStore(database)), zone=STOCKHOLM)
 
     def database(self) -> mongo.Database:
         self.databases.append(mongo.connect(self.settings.mongo_url, self.settings.mongo_database, service="test"))

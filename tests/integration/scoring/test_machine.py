@@ -13,8 +13,8 @@ import uvloop
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from services.scoring.facts import Fact, LessonFact
-from services.scoring.records import StudentRecord
+from services.scoring.facts import LessonFact
+from services.scoring.records import KeptFact, StudentRecord
 from services.scoring.rescoring import Clock, Incoming, Rescoring
 from services.scoring.store import ScoringStore, Write
 from services.scoring.student import Needs
@@ -82,15 +82,18 @@ class FactsFirst(Mistaken):
     """Reads the facts before the record whose `rev` guards them."""
 
     async def read_students(self, authorities: Mapping[str, str]) -> dict[str, StudentRecord]:
-        self.early = {student: await self.store.read_facts(student, Needs(everything=True)) for student in authorities}
+        self.early = await self.store.read_facts(dict.fromkeys(authorities, Needs(everything=True)))
         return await self.store.read_students(authorities)
 
-    async def read_facts(self, student: str, needs: Needs) -> list[Fact]:
-        return [
-            fact
-            for fact in self.early[student]
-            if needs.everything or (isinstance(fact, LessonFact) and fact.day in needs.days)
-        ]
+    async def read_facts(self, needs: Mapping[str, Needs]) -> dict[str, list[KeptFact]]:
+        return {
+            student: [
+                kept
+                for kept in self.early[student]
+                if each.everything or (isinstance(kept.fact, LessonFact) and kept.fact.day in each.days)
+            ]
+            for student, each in needs.items()
+        }
 
 
 class LastOneWins(Mistaken):

@@ -32,8 +32,7 @@ MILD = Rules(levels=Levels(targeted=60, individual=90))
 
 
 def rescoring(stage: Stage, publisher: Publisher, now: datetime = NOW) -> Rescoring:
-    database = stage.database()
-    return Rescoring(ScoringStore(database), publisher, lambda: now, RuleBook(RuleStore(database)))
+    return stage.rescoring(publisher, lambda: now)
 
 
 async def class_of_absentees(stage: Stage) -> None:
@@ -129,6 +128,7 @@ async def test_lessons_of_the_year_before_last_are_forgotten_and_marks_are_not(s
     facts = stage.database()["scoring_facts"]
     assert await facts.count_documents({}) == len(new) + 1
     assert await facts.count_documents({"part": lessons_part(student, new[0].toordinal())}) == 1
+    await next_year.process(batch([events[-1]]))
     [reason] = [r for r in publisher.published[-1][2]["data"]["reasons"] if r["indicator"] == "credit_margin"]
     assert reason["numbers"] == {"failed_credits": 300}
     await next_year.process(batch([attendance(student, old[0], revision=2)]))
@@ -204,11 +204,8 @@ async def test_explain_tells_what_was_known_at_a_time(stage: Stage, monkeypatch:
     publisher, times = Publisher(), [NOW + timedelta(hours=n) for n in range(14)]
     events = [attendance(student, day, unexcused=60, received=times[n]) for n, day in enumerate(DAYS)]
     events.append(attendance(student, DAYS[3], revision=2, received=times[12]))
-    database = stage.database()
     clock = iter(range(10**6))
-    worker = Rescoring(
-        ScoringStore(database), publisher, lambda: now + timedelta(seconds=next(clock)), RuleBook(RuleStore(database))
-    )
+    worker = stage.rescoring(publisher, lambda: now + timedelta(seconds=next(clock)))
     levels_then: list[str] = []
     for n, event in enumerate(events):
         now = times[n]

@@ -62,7 +62,7 @@ async def test_a_class_that_worsens_together_is_told_of_once_until_it_has_recove
     await scene.computed()
     assert scene.signals() == [WORSE, USUAL]
     assert scene.noted() == set()
-    assert [orjson.loads(body)["id"] for body in await scene.scoring.said("2480|group:NA25a", scene.now())] == [
+    assert [orjson.loads(body)["id"] for body in await scene.scoring.said("2480|gy-aspen|group:NA25a", scene.now())] == [
         "group:NA25a:1",
         "group:NA25a:2",
     ]
@@ -183,11 +183,12 @@ async def test_new_rules_of_an_authority_change_what_is_a_signal(stage: Stage) -
     assert scene.noted() == set()
 
 
-async def test_students_without_a_place_are_nobodys(stage: Stage) -> None:
+async def test_students_without_a_place_are_in_no_group(stage: Stage) -> None:
     scene = await prepared(stage)
-    await scene.take_in(registers(CLASS[:3], DAYS[:2]))
-    assert await scene.due() == set()
-    assert await scene.signalling.round() == 0
+    await scene.take_in([*registers(CLASS, DAYS[:30]), *registers(CLASS, DAYS[30:32], absent=60)])
+    assert await scene.due() == {Unit(AUTHORITY, UNIT)}, "the unit that the registers name"
+    await scene.computed()
+    assert scene.signals() == []
 
 
 async def test_who_loses_the_place_loses_what_its_groups_said(stage: Stage) -> None:
@@ -198,8 +199,9 @@ async def test_who_loses_the_place_loses_what_its_groups_said(stage: Stage) -> N
     retracted = enrolment(CLASS[0], groups=("NA25a",), revision=2)
     data = retracted.data.model_copy(update={"state": "retracted"})
     await scene.take_in([retracted.model_copy(update={"data": data, "id": "taken back"})])
-    assert CLASS[0] not in scene.noted()
     assert await scene.due() == {Unit(AUTHORITY, UNIT)}
+    await scene.computed()
+    assert scene.noted() == set(CLASS[1:6])
 
 
 async def test_a_note_that_comes_too_late_for_a_student_who_has_moved_is_not_taken(stage: Stage) -> None:

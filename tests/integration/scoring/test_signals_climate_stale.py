@@ -95,9 +95,20 @@ async def test_a_student_without_registers_is_stale_until_one_comes(stage: Stage
     assert set((await stale(scene)).values()) == {None}
 
 
-async def test_a_class_whose_teachers_all_forget_registers_has_no_stale_students(stage: Stage) -> None:
+async def test_a_class_whose_teachers_all_forget_registers_is_stale_while_its_unit_has_school(stage: Stage) -> None:
     scene = await prepared(stage)
-    await scene.take_in([*enrolments(), *registers([*CLASS, *OTHERS], DAYS[:5]), *registers(OTHERS, DAYS[5:30])])
+    without_group = OTHERS[-1]
+    await scene.take_in([*enrolments([("NA25a", CLASS), ("TE25b", OTHERS[:-1])]), enrolment(without_group, groups=())])
+    await scene.take_in([*registers([*CLASS, *OTHERS], DAYS[:5]), *registers(OTHERS[:-1], DAYS[5:15])])
+    silent = {*CLASS, without_group}
+    since = {student: DAYS[5].isoformat() if student in silent else None for student in (*CLASS, *OTHERS)}
+    assert await stale(scene) == since
+    assert {data.get("stale_school_days") for data in scene.newest_scores().values()} == {10, None}
+
+
+async def test_nobody_is_stale_while_most_of_the_unit_has_no_register(stage: Stage) -> None:
+    scene = await prepared(stage)
+    await scene.take_in([*enrolments(), *registers([*CLASS, *OTHERS], DAYS[:5]), *registers(CLASS, DAYS[5:30])])
     assert set((await stale(scene)).values()) == {None}
 
 

@@ -72,7 +72,7 @@ async def test_a_crash_at_any_step_is_made_good_by_another_replica(stage: Stage,
     assert alive.noted() == set(CLASS[:6])
     assert await alive.due() == set()
     assert await alive.store.stranded(alive.now(), timedelta(0)) == []
-    assert len(await alive.scoring.said("2480|group:NA25a", alive.now())) == 1
+    assert len(await alive.scoring.said("2480|gy-aspen|group:NA25a", alive.now())) == 1
     later = Scene(stage, "c")
     later.late = alive.late + 2 * EVERY
     assert await later.signalling.round() == 0
@@ -96,9 +96,9 @@ async def test_two_that_hold_the_same_unit_say_the_same(stage: Stage) -> None:
     await few_worse(slow)
     reports = slow.store.reports
 
-    async def overtaken(authority: str, subjects: Sequence[str]) -> Any:
+    async def overtaken(unit: Unit, subjects: Sequence[str]) -> Any:
         assert await fast.signalling.round() == 1
-        return await reports(authority, subjects)
+        return await reports(unit, subjects)
 
     slow.store.reports = overtaken  # type: ignore[method-assign]
     assert await slow.signalling.round() == 0
@@ -111,10 +111,10 @@ async def test_facts_that_come_while_a_unit_is_computed_have_it_computed_again(s
     await few_worse(scene)
     reports = scene.store.reports
 
-    async def meanwhile(authority: str, subjects: Sequence[str]) -> Any:
+    async def meanwhile(unit: Unit, subjects: Sequence[str]) -> Any:
         scene.store.reports = reports  # type: ignore[method-assign]
         await scene.take_in(registers(CLASS[:6], DAYS[30:32], revision=2))
-        return await reports(authority, subjects)
+        return await reports(unit, subjects)
 
     scene.store.reports = meanwhile  # type: ignore[method-assign]
     await scene.computed()
