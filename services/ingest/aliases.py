@@ -136,7 +136,7 @@ class _Linker:
         self._told[pseudonym] = fold(record, claim.enrolment)
 
     def _record(self, authority: str, pseudonym: str) -> tuple[PersonRecord, Version]:
-        """As stored, but for a national id that is linked to somebody else: whoever wrote it lost it there, and was refused."""
+        """As stored, but for a national id that is linked to somebody else: its event lost it there and was refused."""
         record, version = self._known.people.get(pseudonym, (PersonRecord(authority), NEW_VERSION))
         valid = record.national_ids.valid
         if valid is not None and self._known.links.get((authority, valid.key), pseudonym) != pseudonym:
@@ -156,7 +156,7 @@ class _Linker:
 
 
 def _first(claim: Claim) -> Key:
-    """What a new student is known by at first. A national id only where there is nothing else, and so nothing to contradict it."""
+    """What a new student is known by at first: a national id only where nothing else could contradict it."""
     others = [key for key in claim.keys if key not in claim.civic_keys]
     return (others or claim.civic_keys)[0]
 

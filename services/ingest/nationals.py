@@ -53,7 +53,9 @@ def two_in_one_event() -> Contradiction:
 
 def another_than_known() -> Contradiction:
     """The student is known with another national id."""
-    reason = "the student of these references is known with another national id: two students may have been taken for one"
+    reason = (
+        "the student of these references is known with another national id: two students may have been taken for one"
+    )
     return Contradiction(NATIONAL_ID, reason, FieldError(PATH, "another national id than known", "the one known"))
 
 

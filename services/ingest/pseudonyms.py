@@ -18,7 +18,7 @@ def new_pseudonym() -> str:
 
 
 class KeyedHashes:
-    """Hashes under a key that each authority has for itself: the same on every replica, without the secret none can be guessed."""
+    """Hashes under an authority's own key: the same on every replica; without the secret none can be guessed."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()

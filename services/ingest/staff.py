@@ -32,7 +32,9 @@ def accept(known: KnownStaff | None, told: StaffChanged, *, is_confirmed: bool) 
     if known is None or is_confirmed:
         return new
     if not words(known.name) & words(told.name) and _domain(known.email) != _domain(told.email):
-        reason = "the staff id is known with another name and another mail domain: it may have been given to somebody else"
+        reason = (
+            "the staff id is known with another name and another mail domain: it may have been given to somebody else"
+        )
         error = FieldError("$.data.name", "another name and mail domain than known", "a name or mail domain as known")
         raise Contradiction(STAFF, reason, error)
     return max(new, known, key=lambda each: each.revision)

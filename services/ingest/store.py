@@ -22,6 +22,7 @@ from shared.mongo import ASCENDING, IndexModel, InsertOne, bulk_write, ensure_in
 if TYPE_CHECKING:
     from shared.mongo import Collection, Database
 
+
 def archive_key(source: str, event_id: str) -> str:
     """Key of an event in the archive. `source` must hold no white space, which `checks` sees to."""
     return f"{source} {event_id}"
@@ -32,8 +33,8 @@ class Archived:
     """An accepted event at rest.
 
     `event`: JSON text as received, without forbidden fields and person, the subject a pseudonym, staff ids with their space,
-    with `recordedtime` and `under`; what readers do not know yet is still in it. `digest` tells whether a repetition has the same content. `batch`: the batch it
-    was archived with, given by `EventArchive.add`.
+    with `recordedtime` and `under`; what readers do not know yet is still in it. `digest` tells whether a repetition has the
+    same content. `batch`: the batch it was archived with, given by `EventArchive.add`.
     """
 
     key: str
