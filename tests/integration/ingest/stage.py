@@ -19,6 +19,10 @@ from services.ingest import bodies
 TOKENS = {"2480": "token-of-authority-2480", "1480": "token-of-authority-1480"}
 PSEUDONYM_KEY = "a secret that only this test knows"
 SERVICE_TOKEN = "token-between-services"
+SPACES = {"2480": {"gradebook": "sis"}}
+"""Settings of the stage: the gradebook's references are those of the system `sis`."""
+NAMERS = {"2480": ["survey"]}
+AS_SERVICE = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
 DEADLINE_SECONDS = 20.0
 
 
@@ -89,6 +93,18 @@ async def publish(
 def statuses(response: httpx.Response) -> list[str]:
     """What became of each item."""
     return [item["status"] for item in response.json()["items"]]
+
+
+async def student_of(
+    http: httpx.AsyncClient, reference: str, source: str = "test", authority: str = "2480"
+) -> dict[str, Any] | None:
+    """What ingest knows of a reference, None when it never met it."""
+    query = {"authority": authority, "source": source, "reference": reference}
+    response = await http.get("/internal/students", params=query, headers=AS_SERVICE)
+    if response.status_code == 404:
+        return None
+    found: dict[str, Any] = response.raise_for_status().json()
+    return found
 
 
 async def until(what: str, condition: Callable[[], Awaitable[Any]]) -> Any:

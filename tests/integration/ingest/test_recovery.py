@@ -13,14 +13,16 @@ import httpx
 import pytest
 
 from deploy.local.ports import free_ports
-from services.ingest.aliases import AliasMap
+from services.ingest.alias_map import AliasMap
 from services.ingest.arrivals import Arrival, Door
 from services.ingest.identities import Identities
+from services.ingest.identity_store import Aliases, People, StaffRecords
 from services.ingest.intake import Intake
-from services.ingest.pseudonyms import Pseudonyms
+from services.ingest.pseudonyms import KeyedHashes, new_pseudonym
 from services.ingest.publishing import SWEEP_AFTER, Publishing, Sweeper
 from services.ingest.rejected import RejectedItems
-from services.ingest.store import Aliases, EventArchive, People
+from services.ingest.spaces import Spaces
+from services.ingest.store import EventArchive
 from shared import metrics
 from shared.errors import Outage
 from shared.events import read_event
@@ -54,10 +56,23 @@ class Broker:
 
 def replica(database: Database, broker: Broker) -> Intake:
     """Another ingest on the same collections."""
-    pseudonyms = Pseudonyms(PSEUDONYM_KEY)
-    identities = Identities(pseudonyms, AliasMap(Aliases(database), pseudonyms.of), People(database))
-    publishing = Publishing(broker, SHARDS)
-    return Intake(EventArchive(database), identities, RejectedItems(database), publishing, ZoneInfo("Europe/Stockholm"))
+    people = People(database)
+    aliases = AliasMap(Aliases(database), people, new_pseudonym)
+    identities = Identities(KeyedHashes(PSEUDONYM_KEY), aliases, people, StaffRecords(database))
+    return Intake(
+        EventArchive(database),
+        identities,
+        RejectedItems(database),
+        Publishing(broker, SHARDS),
+        zone=ZoneInfo("Europe/Stockholm"),
+        spaces=Spaces(),
+    )
+
+
+async def pseudonym_of(database: Database, reference: str) -> str | None:
+    """As the replicas know it, in the space of the system `test`."""
+    key = ("2480", KeyedHashes(PSEUDONYM_KEY).of_reference("2480", "test", reference))
+    return (await Aliases(database).find([key])).get(key)
 
 
 def arrival(item: dict[str, Any]) -> Arrival:
@@ -170,7 +185,8 @@ async def test_replicas_that_race_for_one_person_lose_no_revision(database: Data
         for n in range(1, 9)
     ]
     await asyncio.gather(*(receive(replica(database, Broker()), item) for item in items))
-    pseudonym = Pseudonyms(PSEUDONYM_KEY).of("2480", student)
+    pseudonym = await pseudonym_of(database, student)
+    assert pseudonym is not None
     [(record, _)] = (await People(database).find([pseudonym])).values()
     assert (record.revision, record.given_name) == (8, "N8")
 
