@@ -56,7 +56,7 @@ def grade(student: str = "id:1", *, data: dict[str, Any] | None = None, **envelo
     return event("grade.recorded", student, fact | (data or {}), **envelope)
 
 
-def person(*references: str, **fields: Any) -> dict[str, Any]:
+def person(*references: Any, **fields: Any) -> dict[str, Any]:
     """The person of an enrolment."""
     return {"references": list(references), "given_name": "Alva", "family_name": "Lindqvist"} | fields
 
