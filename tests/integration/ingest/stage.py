@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -105,6 +108,14 @@ async def student_of(
         return None
     found: dict[str, Any] = response.raise_for_status().json()
     return found
+
+
+async def kvar(stage: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line against the service."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("KVAR_")}
+    own |= {"KVAR_INGEST_URL": stage.url, "KVAR_SERVICE_TOKEN": SERVICE_TOKEN, "COLUMNS": "250"}
+    command = [str(Path(sys.executable).parent / "kvar"), *arguments]
+    return await asyncio.to_thread(subprocess.run, command, env=own, capture_output=True, text=True, timeout=60)
 
 
 async def until(what: str, condition: Callable[[], Awaitable[Any]]) -> Any:
