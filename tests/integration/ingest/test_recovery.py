@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import timedelta
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,10 +15,12 @@ import pytest
 
 from deploy.local.ports import free_ports
 from services.ingest.alias_map import AliasMap
+from services.ingest.aliases import Key
 from services.ingest.arrivals import Arrival, Door
 from services.ingest.identities import Identities
 from services.ingest.identity_store import Aliases, People, StaffRecords
 from services.ingest.intake import Intake
+from services.ingest.people import PersonRecord
 from services.ingest.pseudonyms import KeyedHashes, new_pseudonym
 from services.ingest.publishing import SWEEP_AFTER, Publishing, Sweeper
 from services.ingest.rejected import RejectedItems
@@ -29,7 +32,7 @@ from shared.events import read_event
 from tests.conftest import BrokerServer
 from tests.integration.ingest.conftest import environment, service_process, wait_for
 from tests.integration.ingest.stage import PSEUDONYM_KEY, Outgoing, new_id, now, publish, statuses, until
-from tests.unit.ingest.builders import attendance, enrolment, person
+from tests.unit.ingest.builders import attendance, enrolment, person, staff
 
 if TYPE_CHECKING:
     from shared.mongo import Database
@@ -54,10 +57,43 @@ class Broker:
         self.confirmed.append((message_id, body))
 
 
-def replica(database: Database, broker: Broker) -> Intake:
+class Life:
+    """What a replica has left: so many operations on who is who, then its database is away for ever."""
+
+    def __init__(self, operations: int = 1_000_000) -> None:
+        self.operations = operations
+
+    def spend(self) -> None:
+        self.operations -= 1
+        if self.operations < 0:
+            raise Outage("dead")
+
+
+class MortalAliases(Aliases):
+    def __init__(self, database: Database, life: Life) -> None:
+        super().__init__(database)
+        self._life = life
+
+    async def claim(self, links: Mapping[Key, str], now: datetime) -> dict[Key, str]:
+        self._life.spend()
+        return await super().claim(links, now)
+
+
+class MortalPeople(People):
+    def __init__(self, database: Database, life: Life) -> None:
+        super().__init__(database)
+        self._life = life
+
+    async def replace(self, records: Mapping[str, tuple[PersonRecord, int]]) -> None:
+        self._life.spend()
+        await super().replace(records)
+
+
+def replica(database: Database, broker: Broker, life: Life | None = None) -> Intake:
     """Another ingest on the same collections."""
-    people = People(database)
-    aliases = AliasMap(Aliases(database), people, new_pseudonym)
+    life = life or Life()
+    people = MortalPeople(database, life)
+    aliases = AliasMap(MortalAliases(database, life), people, new_pseudonym)
     identities = Identities(KeyedHashes(PSEUDONYM_KEY), aliases, people, StaffRecords(database))
     return Intake(
         EventArchive(database),
@@ -189,6 +225,75 @@ async def test_replicas_that_race_for_one_person_lose_no_revision(database: Data
     assert pseudonym is not None
     [(record, _)] = (await People(database).find([pseudonym])).values()
     assert (record.revision, record.given_name) == (8, "N8")
+
+
+def national_id(born: str = "20090101") -> str:
+    return f"{born}{secrets.randbelow(10_000):04d}"
+
+
+def place(student: str, *references: str, number: str | None, **names: str) -> dict[str, Any]:
+    data = {"starts_on": now().date().isoformat(), "person": person(*references, national_id=number, **names)}
+    return enrolment(student, id=new_id(), data=data)
+
+
+async def test_replicas_that_meet_the_same_new_students_at_once_end_with_one_pseudonym_each(database: Database) -> None:
+    students = [new_id("id:met") for _ in range(30)]
+    brokers = [Broker() for _ in range(4)]
+    lessons = [[lesson(student) for student in students] for _ in brokers]
+    await asyncio.gather(*(receive(replica(database, one), *mine) for one, mine in zip(brokers, lessons, strict=True)))
+    published = {
+        event.id: event.subject for one in brokers for event in (read_event(body) for _, body in one.confirmed)
+    }
+    found = [{published[mine[n]["id"]] for mine in lessons} for n in range(len(students))]
+    assert {len(subjects) for subjects in found} == {1}
+    assert len(set.union(*found)) == len(students)
+
+
+async def test_of_two_national_ids_for_one_student_at_once_one_comes_in_and_the_other_is_linked_to_nobody(
+    database: Database,
+) -> None:
+    students = [(new_id("id:raced"), national_id(), national_id("20090202")) for _ in range(30)]
+    mine = [[place(student, number=one) for student, one, _ in students]]
+    mine += [[place(student, number=two) for student, _, two in students[::-1]][::-1]]
+    answers = await asyncio.gather(*(receive(replica(database, Broker()), *items) for items in mine))
+    for (student, *numbers), said in zip(students, zip(*answers, strict=True), strict=True):
+        assert sorted(said) == ["accepted", "rejected"]
+        pseudonym = await pseudonym_of(database, student)
+        linked = [await pseudonym_of(database, f"civic:{number}") for number in numbers]
+        assert linked == [pseudonym if one == "accepted" else None for one in said]
+
+
+async def test_of_two_persons_with_one_new_staff_id_at_once_one_comes_in(database: Database) -> None:
+    ids = [new_id("staff:raced") for _ in range(20)]
+    persons = [("Rut Al", "rut@a.example"), ("Sten Ö", "sten@b.example")]
+    items = [[staff(each, id=new_id(), data={"name": name, "email": mail}) for each in ids] for name, mail in persons]
+    brokers = [Broker(), Broker()]
+    answers = await asyncio.gather(
+        *(receive(replica(database, broker), *mine) for broker, mine in zip(brokers, items, strict=True))
+    )
+    assert all(sorted(said) == ["accepted", "rejected"] for said in zip(*answers, strict=True))
+    assert sum(len(broker.confirmed) for broker in brokers) == len(ids)
+
+
+@pytest.mark.parametrize("operations", range(6))
+async def test_a_replica_that_dies_while_it_links_leaves_nothing_that_another_cannot_finish(
+    database: Database, operations: int
+) -> None:
+    student, grades, number = new_id("id:died"), new_id("id:grades"), national_id()
+    item, broker, life = place(student, grades, number=number), Broker(), Life(operations)
+    # Five operations link a student with everything; then it is archived, and dies before it is published.
+    with pytest.raises(Outage, match="dead" if operations < 5 else "confirm"):
+        await receive(replica(database, Broker(is_away=True), life), item)
+    # The other one meets somebody with another number first: nothing is known for sure but what was written.
+    contradicting = place(student, number=national_id("20090202"), given_name="Omar", family_name="Said")
+    assert await receive(replica(database, broker), item, contradicting) == ["accepted", "rejected"]
+    pseudonym = await pseudonym_of(database, student)
+    assert pseudonym is not None
+    assert {await pseudonym_of(database, one) for one in (grades, f"civic:{number}")} == {pseudonym}
+    [(_, body)] = broker.confirmed
+    assert read_event(body).subject == pseudonym
+    [(record, _)] = (await People(database).find([pseudonym])).values()
+    assert record.given_name == "Alva"
 
 
 async def test_a_service_without_database_says_so_and_accepts_nothing(

@@ -298,7 +298,7 @@ async def test_the_command_names_no_protected_student(stage: Stage, http: httpx.
             "id:nobody", "/authorities/1480/systems/test", "source: the name", id="another authority's source"
         ),
         pytest.param("id:nobody", "a system", "source: the name", id="no system"),
-        pytest.param("nobody", "test", "a parameter is wrong", id="no reference"),
+        pytest.param("nobody", "test", "query.reference", id="no reference"),
     ],
 )
 async def test_the_command_says_what_is_wrong(stage: Stage, reference: str, where: str, complaint: str) -> None:
