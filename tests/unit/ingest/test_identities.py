@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -225,6 +226,28 @@ def test_in_one_batch(entrants: list[Entrant], expected: list[str]) -> None:
 def test_a_number_that_was_refused_is_nobodys() -> None:
     events = [place("id:a", number=MAJA), place("id:a", number=OMAR), lesson(f"civic:{OMAR}")]
     assert told(*([one] for one in events)) == ["p0", "national_id", "p1"]
+
+
+def test_a_national_id_that_was_lost_to_another_student_is_not_held_against_the_loser() -> None:
+    ends = set()
+    for cut in range(12):
+        shared = Collections()
+        steps = iter(range(1_000))
+
+        def choose(running: int, cut: int = cut, steps: Iterator[int] = steps) -> int:
+            return 0 if running == 1 or next(steps) < cut else 1
+
+        mine, theirs = [place("id:a", number=MAJA)], [lesson(f"civic:{MAJA}")]
+        [[answer], _] = run(
+            [
+                lambda mine=mine, shared=shared: take(shared.replica(), mine),  # type: ignore[misc]
+                lambda theirs=theirs, shared=shared: take(shared.replica(), theirs),  # type: ignore[misc]
+            ],
+            choose,
+        )
+        [later] = told([place("id:a", number=OMAR)], collections=shared)
+        ends.add((isinstance(answer, Identified), later == "national_id", shown(answer) == "two students"))
+    assert ends == {(True, True, False), (False, False, True)}
 
 
 def test_what_is_refused_leaves_its_names_nowhere() -> None:
