@@ -12,6 +12,7 @@ COORDINATION = 60
 """What is added to the day of birth in a co-ordination number."""
 
 PATH = "$.data.person.national_id"
+KNOWN = "the one known, unless somebody confirms the new one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def another_than_known() -> Contradiction:
     reason = (
         "the student of these references is known with another national id: two students may have been taken for one"
     )
-    return Contradiction(NATIONAL_ID, reason, FieldError(PATH, "another national id than known", "the one known"))
+    return Contradiction(NATIONAL_ID, reason, FieldError(PATH, "another national id than known", KNOWN))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from services.ingest.contradictions import STAFF, Contradiction, words
 from shared.errors import FieldError, Reject
 from shared.events import StaffChanged
 
+KNOWN = "the name or the mail domain known, unless somebody confirms the new ones"
+
 StaffKey = tuple[str, str]
 """Authority, and the id behind the door: `staff:SPACE/ID`."""
 
@@ -35,7 +37,7 @@ def accept(known: KnownStaff | None, told: StaffChanged, *, is_confirmed: bool) 
         reason = (
             "the staff id is known with another name and another mail domain: it may have been given to somebody else"
         )
-        error = FieldError("$.data.name", "another name and mail domain than known", "a name or mail domain as known")
+        error = FieldError("$.data.name", "another name and mail domain than known", KNOWN)
         raise Contradiction(STAFF, reason, error)
     return max(new, known, key=lambda each: each.revision)
 

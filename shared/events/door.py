@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, field_validator, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.errors import FieldError, Reject
@@ -74,18 +74,19 @@ class Person(Contract):
     references: list[AnyReference] = Field(default_factory=list, max_length=20)
     national_id: NationalId | None = Field(default=None, description="twelve characters, YYYYMMDDNNNN")
     given_name: Name | None = None
-    family_name: Name | None = None
+    family_name: Name | None = Field(default=None, validate_default=True)
 
     @field_validator("given_name", "family_name")
     @classmethod
     def _empty_is_absent(cls, value: str | None) -> str | None:
         return value or None
 
-    @model_validator(mode="after")
-    def _has_a_name(self) -> "Person":
-        if self.given_name is None and self.family_name is None:
+    @field_validator("family_name")
+    @classmethod
+    def _has_a_name(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("given_name", "") is None:
             raise PydanticCustomError("no_name", "given_name or family_name")
-        return self
+        return value
 
 
 class DoorEnrolmentChanged(EnrolmentChanged):

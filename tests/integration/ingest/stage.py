@@ -26,6 +26,7 @@ SPACES = {"2480": {"gradebook": "sis"}}
 """Settings of the stage: the gradebook's references are those of the system `sis`."""
 NAMERS = {"2480": ["survey"]}
 AS_SERVICE = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
+AS_PUBLISHER = {"Authorization": f"Bearer {TOKENS['2480']}"}
 DEADLINE_SECONDS = 20.0
 
 

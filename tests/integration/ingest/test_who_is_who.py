@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,48 +13,24 @@ from aio_pika.abc import AbstractChannel
 
 from services.ingest import bodies
 from shared.events import read_event
+from tests.integration.ingest.people import coach, lesson, number, place
 from tests.integration.ingest.stage import (
+    AS_PUBLISHER,
     AS_SERVICE,
-    TOKENS,
     Outgoing,
     Stage,
     kvar,
     new_id,
-    now,
     publish,
     statuses,
     student_of,
     until,
 )
-from tests.unit.ingest import builders
-from tests.unit.ingest.builders import attendance, person, source
 
 if TYPE_CHECKING:
     from shared.mongo import Database
 
 pytestmark = pytest.mark.integration
-
-AS_PUBLISHER = {"Authorization": f"Bearer {TOKENS['2480']}"}
-
-
-def number(born: str = "20090101", *, temporary: bool = False) -> str:
-    """A national id that no other test uses."""
-    return f"{born}{'T' + secrets.token_hex(2)[:3].upper() if temporary else f'{secrets.randbelow(10_000):04d}'}"
-
-
-def lesson(student: str, system: str = "test") -> dict[str, Any]:
-    return attendance(student, now=now(), id=new_id(), source=source(system))
-
-
-def place(student: str, system: str = "test", *references: Any, **changes: Any) -> dict[str, Any]:
-    """An enrolment with a person; names and `national_id` go to the person, the rest to the data."""
-    own = {name: changes.pop(name) for name in ("given_name", "family_name", "national_id") if name in changes}
-    data = {"starts_on": now().date().isoformat(), "person": person(*references, **own), **changes}
-    return builders.enrolment(student, data=data, id=new_id("enrolment"), source=source(system))
-
-
-def coach(staff_id: str, name: str, email: str, system: str = "test") -> dict[str, Any]:
-    return builders.staff(staff_id, data={"name": name, "email": email}, id=new_id("staff"), source=source(system))
 
 
 @pytest.fixture(params=["http", "amqp"])
@@ -263,51 +237,3 @@ async def test_no_collection_of_who_is_who_holds_a_reference_or_a_national_id(
     assert len(documents) == 5
     assert tag not in str(documents)
     assert national_id not in str(documents)
-
-
-async def test_the_command_tells_who_a_reference_is(stage: Stage, http: httpx.AsyncClient) -> None:
-    student = new_id("id:asked")
-    await publish(http, [place(student, "sis", new_id("id:grades"), turns_18_on="2027-01-01")])
-    where = ("--authority", "2480", "--source")
-    by_name = await kvar(stage, "student", student, *where, "gradebook", "--json")
-    told = json.loads(by_name.stdout)
-    known = await student_of(http, student, "sis")
-    assert told == known
-    assert (told["space"], told["other_references"], told["protected"], told["given_name"]) == ("sis", 1, False, "Alva")
-    shown = await kvar(stage, "student", student, *where, "/authorities/2480/systems/sis/schools/7")
-    for part in (told["pseudonym"], "Alva Lindqvist", "sis", "2027-01-01", told["since"][:10]):
-        assert part in shown.stdout
-
-
-async def test_the_command_names_no_protected_student(stage: Stage, http: httpx.AsyncClient) -> None:
-    student = new_id("id:protected")
-    await publish(http, [place(student, protected=True, given_name="Alva")])
-    shown = await kvar(stage, "student", student, "--authority", "2480", "--source", "test")
-    assert "protected identity" in shown.stdout
-    assert "Alva" not in shown.stdout
-    known = await student_of(http, student)
-    assert known is not None
-    assert (known["protected"], known["given_name"], known["family_name"]) == (True, None, None)
-
-
-@pytest.mark.parametrize(
-    ("reference", "where", "complaint"),
-    [
-        pytest.param("id:nobody", "test", "nobody is known", id="an unknown reference"),
-        pytest.param(
-            "id:nobody", "/authorities/1480/systems/test", "source: the name", id="another authority's source"
-        ),
-        pytest.param("id:nobody", "a system", "source: the name", id="no system"),
-        pytest.param("nobody", "test", "query.reference", id="no reference"),
-    ],
-)
-async def test_the_command_says_what_is_wrong(stage: Stage, reference: str, where: str, complaint: str) -> None:
-    answer = await kvar(stage, "student", reference, "--authority", "2480", "--source", where)
-    assert answer.returncode == 1
-    assert complaint in answer.stderr
-
-
-async def test_who_a_reference_is_needs_the_service_token(http: httpx.AsyncClient) -> None:
-    query = {"authority": "2480", "source": "test", "reference": "id:1"}
-    for headers in ({}, AS_PUBLISHER):
-        assert (await http.get("/internal/students", params=query, headers=headers)).status_code == 401

@@ -1,48 +1,17 @@
-"""Who is who: claims in order, contradictions, spaces; and whatever the order, the batches, the replicas and their deaths."""
+"""Who is who: claims in order, contradictions, spaces."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from services.ingest.aliases import TWO_STUDENTS
 from services.ingest.contradictions import Contradiction
 from services.ingest.identities import Entrant, Identified
 from shared.errors import Reject
-from shared.events import read_door_event
-from tests.unit.ingest.builders import attendance, enrolment, person, staff
+from tests.unit.ingest.entrants import COORDINATION, MAJA, OMAR, TEMPORARY, coach, lesson, place
 from tests.unit.ingest.interleaving import HASHES, Collections, run, take
-
-MAJA, TEMPORARY, COORDINATION, OMAR = "200901012384", "20090101TF12", "200901612384", "200902022386"
-"""Three numbers of one birth date, and another person's."""
-
-
-def lesson(reference: str, space: str = "sis") -> Entrant:
-    return Entrant(read_door_event(attendance(reference)), space)
-
-
-def place(
-    reference: str,
-    *references: Any,
-    number: str | None = None,
-    space: str = "sis",
-    confirmed: bool = False,
-    **fields: Any,
-) -> Entrant:
-    """An enrolment with a person; `fields`: names, or data of the enrolment."""
-    names = {name: fields.pop(name) for name in ("given_name", "family_name") if name in fields}
-    who = person(*references, national_id=number, **names)
-    return Entrant(read_door_event(enrolment(reference, data={"person": who, **fields})), space, confirmed)
-
-
-def coach(name: str, email: str, *, revision: int = 1, space: str = "sis", confirmed: bool = False) -> Entrant:
-    item = staff("staff:12", data={"name": name, "email": email, "revision": revision})
-    return Entrant(read_door_event(item), space, confirmed)
 
 
 def told(*batches: list[Entrant], collections: Collections | None = None) -> list[str]:
@@ -282,78 +251,3 @@ def test_links_are_remembered_in_process() -> None:
     for _ in range(3):
         run([lambda: take(replica, [lesson("id:a")])])
     assert shared.links.finds == 1
-
-
-NUMBERS = (MAJA, OMAR, TEMPORARY, COORDINATION)
-ENROLMENTS = st.builds(
-    lambda references, number, name: place(*references, number=number, given_name=name),
-    st.lists(st.sampled_from(["id:a", "id:b", "id:c"]), min_size=1, max_size=2, unique=True),
-    st.sampled_from([None, *NUMBERS]),
-    st.sampled_from(["Alva", "Omar"]),
-)
-LESSONS = st.sampled_from(["id:a", "id:b", "id:c", *(f"civic:{number}" for number in NUMBERS)]).map(lesson)
-BATCHES = st.lists(st.lists(ENROLMENTS | LESSONS, min_size=1, max_size=3), min_size=1, max_size=4)
-
-
-def references(entrant: Entrant) -> set[str]:
-    data: Any = entrant.event.data
-    who = getattr(data, "person", None)
-    own = {entrant.event.subject}
-    return (
-        own if who is None else own | set(who.references) | ({f"civic:{who.national_id}"} if who.national_id else set())
-    )
-
-
-def number_of(entrant: Entrant) -> str | None:
-    who = getattr(entrant.event.data, "person", None)
-    return None if who is None else who.national_id
-
-
-def key(reference: str) -> tuple[str, str]:
-    return "2480", HASHES.of_reference("2480", "sis", reference)
-
-
-@settings(max_examples=150, deadline=None)
-@given(batches=BATCHES)
-def test_one_replica_leaves_nothing_of_what_it_refuses(batches: list[list[Entrant]]) -> None:
-    collections = Collections()
-    linked: dict[tuple[str, str], str] = {}
-    for batch in batches:
-        [answers] = run([lambda batch=batch: take(collections.replica(), batch)])  # type: ignore[misc]
-        for entrant, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Identified):
-                linked |= {key(one): answer.subject for one in references(entrant)}
-    assert collections.links.links == linked
-
-
-@settings(max_examples=300, deadline=None)
-@given(batches=BATCHES, data=st.data(), deaths=st.integers(0, 3))
-def test_replicas_in_any_order_make_no_two_children_one(
-    batches: list[list[Entrant]], data: st.DataObject, deaths: int
-) -> None:
-    """No number is linked by a refused event, and no student has two numbers that do not belong together."""
-    collections = Collections()
-    killed = [data.draw(st.integers(1, 12)) for _ in range(deaths)]
-    steps = iter(range(1_000_000))
-
-    def kill() -> bool:
-        return next(steps) in killed
-
-    answers = run(
-        [lambda batch=batch: take(collections.replica(), batch) for batch in batches],  # type: ignore[misc]
-        choose=lambda running: data.draw(st.integers(0, running - 1)),
-        kill=kill,
-    )
-    links, allowed = collections.links.links, set()
-    numbers: dict[str, set[str]] = defaultdict(set)
-    for batch, said in zip(batches, answers, strict=True):
-        for entrant, answer in zip(batch, said, strict=True):
-            if not isinstance(answer, Identified):
-                continue
-            allowed |= references(entrant)
-            assert {links[key(one)] for one in references(entrant)} == {answer.subject}
-            if (number := number_of(entrant)) is not None:
-                numbers[answer.subject].add(number)
-    assert not [number for number in NUMBERS if key(f"civic:{number}") in links and f"civic:{number}" not in allowed]
-    together = [{MAJA, TEMPORARY}, {MAJA, COORDINATION}]
-    assert all(len(found) == 1 or found in together for found in numbers.values())
