@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from shared.settings import SettingsError, load_settings
 
 TIMEOUT_SECONDS = 60.0
+ID_LENGTH = 32
+"""Never cut off: it is what `show` and `replay` are called with."""
 
 app = typer.Typer(no_args_is_help=True, help="Items refused at the door: list, show, replay.")
 console = Console()
@@ -27,7 +29,9 @@ def list_items(
 ) -> None:
     """List refused items, the oldest first, without their content."""
     page = _ask("GET", "/internal/rejected", params={"limit": limit, **({"after": after} if after else {})})
-    table = Table("id", "authority", "door", "last seen", "count", "status", "fault")
+    table = Table(
+        Column("id", no_wrap=True, min_width=ID_LENGTH), "authority", "door", "last seen", "count", "status", "fault"
+    )
     for item in page["items"]:
         fault = "; ".join(f"{each['path']}: {each['expected']}" for each in item["errors"]) or item["reason"]
         seen = item["last_seen_at"][:19]

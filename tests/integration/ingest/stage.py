@@ -111,10 +111,10 @@ async def student_of(
     return found
 
 
-async def kvar(stage: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
+async def kvar(stage: Stage, *arguments: str, columns: int = 250) -> subprocess.CompletedProcess[str]:
     """Runs the command line against the service."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("KVAR_")}
-    own |= {"KVAR_INGEST_URL": stage.url, "KVAR_SERVICE_TOKEN": SERVICE_TOKEN, "COLUMNS": "250"}
+    own |= {"KVAR_INGEST_URL": stage.url, "KVAR_SERVICE_TOKEN": SERVICE_TOKEN, "COLUMNS": str(columns)}
     command = [str(Path(sys.executable).parent / "kvar"), *arguments]
     return await asyncio.to_thread(subprocess.run, command, env=own, capture_output=True, text=True, timeout=60)
 

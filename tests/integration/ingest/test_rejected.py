@@ -154,6 +154,8 @@ async def test_the_command_lists_shows_and_replays(
     assert found.returncode == 0, found.stderr
     assert kept in found.stdout
     assert item["subject"] not in found.stdout
+    narrow = await kvar(stage, "rejected", "list", "--limit", "1000", columns=80)
+    assert kept in narrow.stdout, "an id is never cut off"
     assert item["id"] in (await kvar(stage, "rejected", "show", kept)).stdout
     replayed = await kvar(stage, "rejected", "replay", kept)
     assert replayed.stdout.strip() == "accepted"
