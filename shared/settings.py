@@ -19,6 +19,7 @@ PREFIX = "KVAR_"
 AmqpUrl = Annotated[str, StringConstraints(pattern=r"^amqps?://")]
 MongoUrl = Annotated[str, StringConstraints(pattern=r"^mongodb(\+srv)?://")]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
+SpaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$")]
 SmtpUrl = Annotated[str, StringConstraints(pattern=r"^smtps?://[^/]+")]
 
 
@@ -65,8 +66,17 @@ class Settings(BaseSettings):
     publishers: dict[str, SecretStr] = Field(
         default_factory=dict, description="authority code -> its token at the HTTP door, as JSON"
     )
+    spaces: dict[str, dict[str, SpaceName]] = Field(
+        default_factory=dict,
+        description="authority code -> system -> space that its references live in, as JSON; a system is a space of its own else",
+    )
+    space_namers: dict[str, list[SpaceName]] = Field(
+        default_factory=dict, description="authority code -> systems that may name another space, as JSON"
+    )
     pseudonym_key: SecretStr = Field(
-        default=SecretStr(""), description="secret that pseudonyms are derived from, 32 characters at least"
+        default=SecretStr(""),
+        description="secret of the keyed hashes that references are kept as, 32 characters at least; with another one nobody is "
+        "known any more",
     )
     service_token: SecretStr = Field(
         default=SecretStr(""), description="secret between services, 16 characters at least"

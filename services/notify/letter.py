@@ -21,10 +21,15 @@ COLOURS: Final = {Level.UNIVERSAL: "#1d6b3c", Level.TARGETED: "#8a5300", Level.I
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A student's name as ingest gave it for this one mail, one part perhaps empty; never stored, never logged."""
+    """A student's name as ingest gave it for this one mail; never stored, never logged. One of the two may be absent."""
 
-    given_name: str
-    family_name: str
+    given_name: str | None
+    family_name: str | None
+
+    @property
+    def full(self) -> str:
+        """As it is written."""
+        return " ".join(filter(None, (self.given_name, self.family_name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,7 @@ def language_of(recipient: Recipient) -> Language:
 
 def _student(student: str, about: Situation, name: Name | None, language: Language) -> str:
     if name is not None and not about.protected:
-        return f"{name.given_name} {name.family_name}".strip()
+        return name.full
     why = language.words.protected if about.protected else language.words.nameless
     return f"{student[:SHORT_PSEUDONYM]}… ({why})"
 

@@ -78,6 +78,5 @@ class IngestNames:
             raise Outage(f"ingest's answer has {error.error_count()} faults") from None
         if person.protected:
             raise Protected
-        if not (person.given_name or person.family_name):
-            return None
-        return Name(person.given_name or "", person.family_name or "")
+        name = Name(person.given_name, person.family_name)
+        return name if name.full else None
