@@ -184,5 +184,7 @@ async def test_a_repetition_writes_nothing(stage: Stage, kind: str) -> None:
     assert await scene.database["scoring_students"].find_one({"_id": STUDENT}) == document
     assert await scene.database["scoring_facts"].count_documents({}) == facts
     repeated = scene.publisher.published[said:]
-    assert [body for _, _, body in repeated if "scored" not in body["type"]] == [], "a crash may have left a score unsaid"
+    assert [body for _, _, body in repeated if "scored" not in body["type"]] == [], (
+        "a crash may have left a score unsaid"
+    )
     assert {body["data"]["revision"] for _, _, body in repeated} <= {before.rev}

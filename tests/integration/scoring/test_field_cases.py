@@ -68,9 +68,7 @@ async def test_without_an_enrolment_the_unit_of_the_registers_is_told(kvar: Kvar
 
 async def test_registers_before_the_first_day_do_not_count(kvar: Kvar) -> None:
     """Filled in by the system as absence; the enrolment was there first."""
-    said = await kvar.hears(
-        enrolment(STUDENT, DAYS[20]), *lessons(DAYS[:20], unexcused=60), *lessons(DAYS[20:28])
-    )
+    said = await kvar.hears(enrolment(STUDENT, DAYS[20]), *lessons(DAYS[:20], unexcused=60), *lessons(DAYS[20:28]))
     assert (said["score"], kvar.told()) == (0, [])
     assert said["as_of"] == DAYS[27].isoformat()
 
@@ -159,7 +157,14 @@ async def test_a_level_of_gy25_makes_up_for_a_course_of_gy11_that_it_names(kvar:
     unnamed = grade(STUDENT, passed, course="SVEN1000X", value="E", subject="SVEN", required=True)
     assert (await kvar.hears(unnamed))["score"] == 18
     naming = grade(
-        STUDENT, passed, course="SVEN1000X", value="E", subject="SVEN", required=True, replaces=("SVESVE01",), revision=2
+        STUDENT,
+        passed,
+        course="SVEN1000X",
+        value="E",
+        subject="SVEN",
+        required=True,
+        replaces=("SVESVE01",),
+        revision=2,
     )
     assert (await kvar.hears(naming))["score"] == 0
     taken_back = grade(STUDENT, passed, course="SVEN1000X", value="E", subject="SVEN", state="retracted", revision=3)

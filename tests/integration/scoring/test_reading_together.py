@@ -42,7 +42,9 @@ class Wire(monitoring.CommandListener):
 def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     listener = Wire()
     known: Any = monitoring._LISTENERS
-    monkeypatch.setattr(monitoring, "_LISTENERS", known._replace(command_listeners=[*known.command_listeners, listener]))
+    monkeypatch.setattr(
+        monitoring, "_LISTENERS", known._replace(command_listeners=[*known.command_listeners, listener])
+    )
     return listener
 
 

@@ -62,7 +62,9 @@ async def test_a_class_that_worsens_together_is_told_of_once_until_it_has_recove
     await scene.computed()
     assert scene.signals() == [WORSE, USUAL]
     assert scene.noted() == set()
-    assert [orjson.loads(body)["id"] for body in await scene.scoring.said("2480|gy-aspen|group:NA25a", scene.now())] == [
+    assert [
+        orjson.loads(body)["id"] for body in await scene.scoring.said("2480|gy-aspen|group:NA25a", scene.now())
+    ] == [
         "group:NA25a:1",
         "group:NA25a:2",
     ]

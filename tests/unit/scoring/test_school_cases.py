@@ -13,7 +13,7 @@ from services.scoring.group_sums import Member
 from services.scoring.rules import DEFAULT
 from services.scoring.signal_unit import UnitJudged, group_subjects, judge_unit, noted
 from shared.events import AnyEvent, ClimateReportedEvent, EnrolmentChangedEvent
-from shared.events.places import Presence, place_of, whereabouts
+from shared.events.places import Place, Presence, place_of, whereabouts
 from tests.builders import STOCKHOLM
 from tests.place_oracle import Where
 from tests.school_cases import CASES, PLACE_CASES, SIGNAL_CASES, Case, PlaceCase, SignalCase
@@ -43,7 +43,7 @@ def test_a_score_is_what_was_worked_out_by_hand(case: Case) -> None:
 
 
 def placed(events: Sequence[EnrolmentChangedEvent], day: date) -> Where | None:
-    known = {}
+    known: dict[tuple[str, int], Place] = {}
     for event in events:
         place = place_of(event.data, event.time, STOCKHOLM)
         if place.supersedes(known.get(place.key)):
@@ -107,8 +107,6 @@ def test_of_groups_is_said_what_was_worked_out_by_hand(case: SignalCase) -> None
         found = everybody.judged(unit).by_subject.get(subject, [])
         assert {each.indicator.value for each in found if each.is_worse} == worse
     for student, since in case.stale.items():
-        [(unit, member)] = [
-            (unit, each) for unit, found in everybody.units.items() for each in found if each.id == student
-        ] or [("", None)]
-        told = noted(member, everybody.judged(unit), {}, DEFAULT).stale_since
+        there = [(unit, each) for unit, found in everybody.units.items() for each in found if each.id == student]
+        told = noted(there[0][1], everybody.judged(there[0][0]), {}, DEFAULT).stale_since if there else None
         assert (date.fromordinal(told) if told else None) == since
