@@ -14,12 +14,13 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError, field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SourceError
 
+from shared.events.door import SpaceName
+
 PREFIX = "KVAR_"
 
 AmqpUrl = Annotated[str, StringConstraints(pattern=r"^amqps?://")]
 MongoUrl = Annotated[str, StringConstraints(pattern=r"^mongodb(\+srv)?://")]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
-SpaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$")]
 SmtpUrl = Annotated[str, StringConstraints(pattern=r"^smtps?://[^/]+")]
 
 

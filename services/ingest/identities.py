@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.ingest.alias_map import AliasMap
+from services.ingest.alias_map import AliasMap, PersonStore
 from services.ingest.aliases import NEW_VERSION, Claim, Version
-from services.ingest.identity_store import People
 from services.ingest.nationals import read_national_id
 from services.ingest.people import PersonRecord, fold
 from services.ingest.pseudonyms import KeyedHashes
@@ -50,7 +49,7 @@ class StaffStore(Protocol):
     async def find(self, keys: Sequence[StaffKey]) -> dict[StaffKey, tuple[KnownStaff, Version]]:
         """The records that exist. Raises Outage."""
 
-    async def replace(self, records: dict[StaffKey, tuple[KnownStaff, Version]]) -> None:
+    async def replace(self, records: Mapping[StaffKey, tuple[KnownStaff, Version]]) -> None:
         """Writes records over the versions that they were made from. Raises Outage, and Stale when one is another by now."""
 
 
@@ -81,7 +80,7 @@ def claim_of(entrant: Entrant, hashes: KeyedHashes) -> Claim | None:
 class Identities:
     """All that knows who is who."""
 
-    def __init__(self, hashes: KeyedHashes, aliases: AliasMap, people: People, staff: StaffStore) -> None:
+    def __init__(self, hashes: KeyedHashes, aliases: AliasMap, people: PersonStore, staff: StaffStore) -> None:
         self.hashes = hashes
         self._aliases = aliases
         self._people = people

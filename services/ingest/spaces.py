@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from shared.errors import FieldError
 from shared.events import DoorEnrolmentChanged
-from shared.events.door import AnyReference, AnyStaffId, DoorEvent, NamedReference, NamedStaffId
+from shared.events.door import SPACE, AnyReference, AnyStaffId, DoorEvent, NamedReference, NamedStaffId
 
-_SOURCE = re.compile(r"/authorities/([^/\s]+)/systems/([A-Za-z0-9._~-]{1,64})(?:/\S*)?")
+_SOURCE = re.compile(rf"/authorities/([^/\s]+)/systems/({SPACE})(?:/\S*)?")
 
 
 def system_of(authority: str, source: str) -> str | None:

@@ -20,7 +20,8 @@ from shared.events.grade import GradeRecorded
 from shared.events.staff import StaffChanged
 
 NationalId = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}[0-9A-Z]{4}$")]
-SpaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$")]
+SPACE = r"[A-Za-z0-9._~-]{1,64}"
+SpaceName = Annotated[str, StringConstraints(pattern=f"^{SPACE}$")]
 """A space is called like the system that it belongs to, or as a setting says."""
 OwnStaffId = Annotated[str, StringConstraints(pattern=r"^staff:.{1,200}$"), SpeltOnce]
 """A member of staff as the publisher's systems know them; behind the door the space is put before the id."""

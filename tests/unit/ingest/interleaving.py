@@ -92,7 +92,7 @@ class Collections:
         return f"p{next(self.numbers)}"
 
     def replica(self) -> Identities:
-        return Identities(HASHES, AliasMap(self.links, self.people, self.new), self.people, self.staff)  # type: ignore[arg-type]
+        return Identities(HASHES, AliasMap(self.links, self.people, self.new), self.people, self.staff)
 
 
 async def take(replica: Identities, entrants: Sequence[Entrant]) -> list[Identified | Reject]:

@@ -12,7 +12,7 @@ import pytest
 from services.ingest.checks import DEEPEST, check, clean
 from services.ingest.spaces import Spaces
 from shared.errors import Reject
-from shared.events import DoorEnrolmentChanged
+from shared.events import DOOR_TYPES, DoorEnrolmentChanged
 from tests.unit.ingest.builders import NOW, attendance, climate, enrolment, event, grade, person, source, staff
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -164,7 +164,17 @@ REFUSED = {
 }
 
 
-FACTS = {"attendance": attendance, "grade": grade, "enrolment": enrolment, "staff": staff}
+FACTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "attendance": attendance,
+    "grade": grade,
+    "enrolment": enrolment,
+    "staff": staff,
+    "climate": lambda data: climate(**data),
+}
+
+
+def test_every_type_of_fact_is_among_them() -> None:
+    assert {make(data={})["type"] for make in FACTS.values()} == set(DOOR_TYPES)
 
 
 @pytest.mark.parametrize("make", FACTS.values(), ids=FACTS.keys())
