@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import aio_pika
 import pytest
@@ -15,7 +16,7 @@ from services.notify.alert_store import Alerts
 from services.notify.app import build
 from services.notify.smtp import smtp_server
 from shared import metrics
-from shared.events import Level, StaffRole
+from shared.events import EnrolmentChangedEvent, Level, StaffChangedEvent, StaffRole
 from shared.messaging import topology
 from shared.settings import SettingsError
 from tests.integration.notify.conftest import Neighbour, Sink, readable
@@ -220,7 +221,7 @@ async def test_a_refused_address_is_noted_and_the_next_in_line_told(stage: Stage
 async def test_of_two_mentors_the_second_is_told_when_the_first_cannot_be(stage: Stage) -> None:
     who, other = student(), student()
     stage.sink.refuse["anna@skola.example"] = "550 5.1.1 no such user"
-    mentors = {"coach": None, "coaches": ["staff:anna", "staff:adam"]}
+    mentors: dict[str, Any] = {"coach": None, "coaches": ["staff:anna", "staff:adam"]}
     async with stage.running() as client:
         await stage.publish(
             staff_changed(), staff_changed("staff:adam"), staff_changed("staff:bo", StaffRole.COORDINATOR)
@@ -282,13 +283,17 @@ async def test_operators_see_staff_as_their_publisher_calls_them_and_the_space(s
             stored = await database["alerts"].find_one({"_id": f"{who}:1"})
     assert (shown["told"], shown["told_space"]) == ("staff:bo", "hr")
     assert shown["refusals"] == [{"staff": "staff:12", "staff_space": "hr", "answer": "550 no such user"}]
+    assert stored is not None
     assert stored["told"]["staff"] == "staff:hr/bo"
 
 
 async def test_what_is_older_than_known_is_counted_and_a_repetition_is_not(stage: Stage) -> None:
     who, marker = student(), student()
-    newest = [staff_changed(revision=3), enrolled(who, revision=3)]
-    older = [staff_changed(revision=2, active=False), enrolled(who, revision=2, coach=None)]
+    newest: list[StaffChangedEvent | EnrolmentChangedEvent] = [staff_changed(revision=3), enrolled(who, revision=3)]
+    older: list[StaffChangedEvent | EnrolmentChangedEvent] = [
+        staff_changed(revision=2, active=False),
+        enrolled(who, revision=2, coach=None),
+    ]
 
     def counted() -> list[float]:
         types = [event.type for event in older]

@@ -26,4 +26,4 @@ READ = {
 )
 async def test_an_unexpected_type_is_refused(queue: str, kind: str) -> None:
     with pytest.raises(Reject, match=f"{queue} takes .* only, not {kind}"):
-        await HANDLERS[queue](BEHIND_TYPES[kind].model_construct(type=kind))
+        await HANDLERS[queue](BEHIND_TYPES[kind].model_construct())
