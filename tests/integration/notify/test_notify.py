@@ -271,6 +271,29 @@ async def test_where_the_student_is_today_decides_and_whoever_has_left_is_said_t
     assert "Lindskolan" in readable(stage.sink.of(other)[0])
 
 
+async def test_places_that_an_older_version_kept_are_read_and_replaced(stage: Stage) -> None:
+    who, left = student(), student()
+    events = {who: enrolled(who), left: enrolled(left, status="ended", protected=True)}
+    async with stage.database() as database:
+        for name, event in events.items():
+            kept = {"_id": name, "rev": 1, "enrolments": [event.data.model_dump(mode="json")]}
+            await database["notify_students"].insert_one(kept)
+    async with stage.running() as client:
+        await stage.publish(staff_changed(), staff_changed("staff:new"))
+        await stage.publish(level_changed(who), level_changed(left))
+        await all_reach(client, [f"{who}:1", f"{left}:1"], "sent")
+        await stage.publish(enrolled(who, coach="staff:new", revision=2), level_changed(who, 2, after=Level.INDIVIDUAL))
+        shown = await reaches(client, f"{who}:2", "sent")
+        async with stage.database() as database:
+            stored = await database["notify_students"].find_one({"_id": who})
+    text = readable(stage.sink.of(left)[0])
+    assert "Eleven är inte längre inskriven." in text
+    assert "(skyddad identitet)" in text
+    assert shown["told"] == "staff:new"
+    assert stored is not None
+    assert "enrolments" not in stored
+
+
 async def test_operators_see_staff_as_their_publisher_calls_them_and_the_space(stage: Stage) -> None:
     who = student()
     stage.sink.refuse["hr/12@skola.example"] = "550 no such user"
