@@ -108,8 +108,8 @@ OUTAGES = Counter(
 )
 ALERTS = Counter(
     "kvar_alerts_total",
-    "Alerts by what became of them (sent, pending, undeliverable, superseded, withdrawn, withheld; of withdrawals also "
-    "needless, joined). Pending rising: staff data are missing.",
+    "Alerts by what became of them (sent, pending, undeliverable, superseded, withdrawn, withheld, needless, joined). Pending "
+    "rising: staff data are missing.",
     ["outcome"],
 )
 OPEN_ALERTS = Gauge(

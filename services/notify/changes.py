@@ -63,8 +63,9 @@ def _in_one(
     if apart:
         return Gather(tuple(apart))
     between = [Detour(a.change.to_level, a.id if a.withdraws is None else None, a.change.as_of) for a in unheard]
-    if all(a.change.n != alert.change.n - 1 for a in older):
-        between.append(Detour(alert.change.from_level))
+    before = alert.change.from_level
+    if all(a.change.n != alert.change.n - 1 or a.change.to_level is not before for a in older):
+        between.append(Detour(before))  # what brought it has not come
     return _told_in_one(alert.change.to_level, told, between)
 
 

@@ -8,15 +8,17 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from services.notify.places import Situation, Statement, merged, same_place, statement_of
 from services.notify.recipients import StaffMember
 from services.notify.together import Together
 from shared import metrics
-from shared.events import EnrolmentChangedEvent, Precedence, StaffChangedEvent, StaffRole, precedence
+from shared.events import EnrolmentChanged, EnrolmentChangedEvent, Precedence, StaffChangedEvent, StaffRole, precedence
 from shared.events.places import Place
 from shared.mongo import ASCENDING, DuplicateKeyError, IndexModel, UpdateOne, bulk_write, ensure_indexes, outages
 
@@ -27,6 +29,7 @@ _Document = dict[str, Any]
 _Responsible = tuple[str, tuple[str, ...], str | None]  # authority, coaches, school unit
 _Stated = tuple[str, Statement]
 
+LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 FALLBACK_ROLES = [StaffRole.COORDINATOR.value, StaffRole.PRINCIPAL.value]
 
 
@@ -168,7 +171,11 @@ def _version(place: Place) -> Precedence:
 
 
 def _statements(document: _Document) -> list[Statement]:
-    return [_statement(dict(item)) for item in document.get("places", [])]
+    if "places" not in document:
+        # An older version kept the data of the events, without their time: what had ended without a day is over.
+        facts = [EnrolmentChanged.model_validate_json(orjson.dumps(item)) for item in document["enrolments"]]
+        return [statement_of(fact, LONG_AGO, UTC) for fact in facts]
+    return [_statement(dict(item)) for item in document["places"]]
 
 
 def _statement(item: _Document) -> Statement:
@@ -180,6 +187,5 @@ def _statement(item: _Document) -> Statement:
 def _statements_write(student: str, read: _Document, state: list[Statement]) -> UpdateOne:
     """Guarded by the `rev` that was read: against a newer document the upsert meets the key, which says that it lost."""
     places = [{**one.place._asdict(), "protected": one.protected, "deceased": one.deceased} for one in state]
-    return UpdateOne(
-        {"_id": student, "rev": read["rev"]}, {"$set": {"rev": read["rev"] + 1, "places": places}}, upsert=True
-    )
+    update = {"$set": {"rev": read["rev"] + 1, "places": places}, "$unset": {"enrolments": ""}}
+    return UpdateOne({"_id": student, "rev": read["rev"]}, update, upsert=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import aio_pika
 import pytest
@@ -15,7 +16,7 @@ from services.notify.alert_store import Alerts
 from services.notify.app import build
 from services.notify.smtp import smtp_server
 from shared import metrics
-from shared.events import Level, StaffRole
+from shared.events import EnrolmentChangedEvent, Level, StaffChangedEvent, StaffRole
 from shared.messaging import topology
 from shared.settings import SettingsError
 from tests.integration.notify.conftest import Neighbour, Sink, readable
@@ -220,7 +221,7 @@ async def test_a_refused_address_is_noted_and_the_next_in_line_told(stage: Stage
 async def test_of_two_mentors_the_second_is_told_when_the_first_cannot_be(stage: Stage) -> None:
     who, other = student(), student()
     stage.sink.refuse["anna@skola.example"] = "550 5.1.1 no such user"
-    mentors = {"coach": None, "coaches": ["staff:anna", "staff:adam"]}
+    mentors: dict[str, Any] = {"coach": None, "coaches": ["staff:anna", "staff:adam"]}
     async with stage.running() as client:
         await stage.publish(
             staff_changed(), staff_changed("staff:adam"), staff_changed("staff:bo", StaffRole.COORDINATOR)
@@ -270,6 +271,29 @@ async def test_where_the_student_is_today_decides_and_whoever_has_left_is_said_t
     assert "Lindskolan" in readable(stage.sink.of(other)[0])
 
 
+async def test_places_that_an_older_version_kept_are_read_and_replaced(stage: Stage) -> None:
+    who, left = student(), student()
+    events = {who: enrolled(who), left: enrolled(left, status="ended", protected=True)}
+    async with stage.database() as database:
+        for name, event in events.items():
+            kept = {"_id": name, "rev": 1, "enrolments": [event.data.model_dump(mode="json")]}
+            await database["notify_students"].insert_one(kept)
+    async with stage.running() as client:
+        await stage.publish(staff_changed(), staff_changed("staff:new"))
+        await stage.publish(level_changed(who), level_changed(left))
+        await all_reach(client, [f"{who}:1", f"{left}:1"], "sent")
+        await stage.publish(enrolled(who, coach="staff:new", revision=2), level_changed(who, 2, after=Level.INDIVIDUAL))
+        shown = await reaches(client, f"{who}:2", "sent")
+        async with stage.database() as database:
+            stored = await database["notify_students"].find_one({"_id": who})
+    text = readable(stage.sink.of(left)[0])
+    assert "Eleven är inte längre inskriven." in text
+    assert "(skyddad identitet)" in text
+    assert shown["told"] == "staff:new"
+    assert stored is not None
+    assert "enrolments" not in stored
+
+
 async def test_operators_see_staff_as_their_publisher_calls_them_and_the_space(stage: Stage) -> None:
     who = student()
     stage.sink.refuse["hr/12@skola.example"] = "550 no such user"
@@ -282,13 +306,17 @@ async def test_operators_see_staff_as_their_publisher_calls_them_and_the_space(s
             stored = await database["alerts"].find_one({"_id": f"{who}:1"})
     assert (shown["told"], shown["told_space"]) == ("staff:bo", "hr")
     assert shown["refusals"] == [{"staff": "staff:12", "staff_space": "hr", "answer": "550 no such user"}]
+    assert stored is not None
     assert stored["told"]["staff"] == "staff:hr/bo"
 
 
 async def test_what_is_older_than_known_is_counted_and_a_repetition_is_not(stage: Stage) -> None:
     who, marker = student(), student()
-    newest = [staff_changed(revision=3), enrolled(who, revision=3)]
-    older = [staff_changed(revision=2, active=False), enrolled(who, revision=2, coach=None)]
+    newest: list[StaffChangedEvent | EnrolmentChangedEvent] = [staff_changed(revision=3), enrolled(who, revision=3)]
+    older: list[StaffChangedEvent | EnrolmentChangedEvent] = [
+        staff_changed(revision=2, active=False),
+        enrolled(who, revision=2, coach=None),
+    ]
 
     def counted() -> list[float]:
         types = [event.type for event in older]

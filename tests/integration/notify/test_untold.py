@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ from tests.integration.notify.stage import (
 
 pytestmark = pytest.mark.integration
 
-RISE = {"as_of": date(2026, 11, 3)}
-FALL = {"before": Level.TARGETED, "after": Level.UNIVERSAL}
+RISE: dict[str, Any] = {"as_of": date(2026, 11, 3)}
+FALL: dict[str, Any] = {"before": Level.TARGETED, "after": Level.UNIVERSAL}
 BOTH = "Nivån var riktad en tid och är nu universell (Ekskolan)"
 
 

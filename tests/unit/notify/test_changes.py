@@ -120,6 +120,11 @@ def test_a_rise_whose_predecessor_has_not_come_starts_from_what_was_told() -> No
     assert decide(own, [own]) == TellChange(Telling(U))
 
 
+def test_a_rise_is_never_kept_silent() -> None:
+    known = [moved(1, SENT, U, T), moved(2, SENDING, U, T)]
+    assert decide(known[-1], known) == TellChange(Telling(T, Detour(U)))
+
+
 def test_a_withdrawal_that_nobody_could_be_told_of_does_not_make_the_next_rise_needless() -> None:
     own = moved(3, SENDING, U, T)
     untold = withdrawing(2, 1, PENDING)

@@ -275,7 +275,7 @@ def test_a_rise_that_nobody_was_told_of_and_its_fall_are_told_together_and_not_a
     made = letter(between(Level.TARGETED, after=Level.UNIVERSAL, score=6))
     assert made.subject == "Nivån var riktad en tid och är nu universell (Ekskolan)"
     assert made.title == "Nivån var riktad en tid och är nu universell"
-    assert made.lead == "En elevs nivå har ändrats mer än en gång sedan någon fick veta den."
+    assert made.lead == "En elevs nivå har ändrats mer än en gång innan någon kunde få veta det."
     assert [plain(line) for line in made.background] == [
         "Den 3 nov 2026 steg nivån till riktad; då fanns det ingen som kunde få veta det.",
         "Nivån är nu universell.",
@@ -288,7 +288,7 @@ def test_a_rise_that_nobody_was_told_of_and_its_fall_are_told_together_and_not_a
 def test_a_level_in_between_in_english() -> None:
     made = letter(between(Level.INDIVIDUAL, after=Level.TARGETED), to("en"))
     assert made.subject == "The level was individual for a time and is now targeted (Ekskolan)"
-    assert made.lead == "A student's level has changed more than once since anybody was told."
+    assert made.lead == "A student's level has changed more than once before anybody could be told."
     assert [plain(line) for line in made.background] == [
         "On 3 Nov 2026 the level rose to individual; there was nobody who could be told then.",
         "The level is now targeted.",

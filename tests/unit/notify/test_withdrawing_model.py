@@ -193,14 +193,19 @@ def _event(kind: type[AlertEvent], data: Any, n: int) -> AlertEvent:
 
 async def live(world: World, events: list[AlertEvent]) -> None:
     """Delivers all events, some twice and in a loose order, then lets everything come to its end."""
+    async with asyncio.timeout(60):
+        await _live(world, events)
+
+
+async def _live(world: World, events: list[AlertEvent]) -> None:
     arriving = [*events, *world.chance.sample(events, world.chance.randint(0, len(events)))]
     loose = world.chance.choice([0, 1, 10])
     arriving = [
         event for _, event in sorted(enumerate(arriving), key=lambda pair: pair[0] + world.chance.random() * loose)
     ]
-    waiting = list(arriving)
+    waiting, there = list(arriving), world.chance.choice([0.15, 0.7])
     for _ in range(400):
-        world.reachable = not world.troubled or world.chance.random() < 0.7
+        world.reachable = not world.troubled or world.chance.random() < there
         world.now += timedelta(seconds=world.chance.choice([1, 3, 8, 30]))
         batch, waiting = waiting[:2], waiting[2:]
         works = [_until_stored(world, event) for event in batch]
