@@ -149,7 +149,7 @@ async def _drop(ids: set[str], services: list[str], to: Path | None, *, sure: bo
                 if found and (sure or await _agreed(found)):
                     _keep_copies(found, to)
                     for message in messages:
-                        await message.ack()
+                        await walk.remove(message)
                     typer.echo(f"{service}: {len(found)} dropped: {', '.join(parked.id for parked in found)}")
                 dropped += found
     _all_found(ids, dropped)
