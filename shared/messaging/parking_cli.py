@@ -16,7 +16,8 @@ import typer
 
 from shared.errors import Outage
 from shared.messaging import topology
-from shared.messaging.parking import Parked, ParkingError, Round, operating
+from shared.messaging.parked import Parked
+from shared.messaging.parking import ParkingError, Round, operating
 from shared.messaging.parking_text import as_json, as_ndjson, as_table, as_text
 from shared.settings import SettingsError, load_settings
 
