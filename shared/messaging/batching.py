@@ -47,7 +47,7 @@ class Batcher(Generic[ItemT]):
         self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Batcher[ItemT]:
-        """Starts the worker."""
+        """Starts the worker. After an end it may be started again."""
         self._worker = asyncio.create_task(self._run())
         return self
 
@@ -60,6 +60,8 @@ class Batcher(Generic[ItemT]):
         for entry in self._waiting:
             entry.done.cancel()
         self._waiting.clear()
+        self._arrived.clear()
+        self._full.clear()
 
     async def submit(self, item: ItemT) -> None:
         """Waits until the item's batch is done.

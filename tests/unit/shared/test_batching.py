@@ -155,6 +155,22 @@ async def test_stopping_cancels_what_waits_so_that_it_is_not_acknowledged() -> N
             await task
 
 
+async def test_after_an_end_with_items_waiting_it_starts_again() -> None:
+    """As when the broker vanishes while a service starts."""
+    recorder = Recorder()
+    recorder.gate.clear()
+    batcher = Batcher(recorder.process, max_size=2, max_wait=0.01)
+    async with batcher:
+        cut_off = [asyncio.create_task(batcher.submit(n)) for n in range(6)]
+        await recorder.begun.wait()
+    await asyncio.gather(*cut_off, return_exceptions=True)
+    recorder.gate.set()
+    async with batcher, asyncio.timeout(10):
+        await asyncio.sleep(0)  # the worker begins before anything arrives
+        await batcher.submit(7)
+    assert recorder.batches == [[0, 1], [7]]
+
+
 async def test_what_its_submitter_has_given_up_is_not_worked_on() -> None:
     worked: list[list[int]] = []
     first_in_work, go_on = asyncio.Event(), asyncio.Event()
