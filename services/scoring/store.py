@@ -94,7 +94,8 @@ class ScoringStore:
 
     async def _find_facts(self, query: dict[str, Any]) -> list[KeptFact]:
         with mongo.outages():
-            return [documents.kept_fact(document) async for document in self._facts.find(query, batch_size=AT_ONCE)]
+            found = await self._facts.find(query, batch_size=AT_ONCE).to_list(None)
+        return [documents.kept_fact(document) for document in found]
 
     async def forget_lessons(self, student: str, before: int) -> None:
         """Deletes what was known of a student's lessons before a day (day number), and what was said before it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ from tests.builders import MONDAY, attendance, pseudonym, school_days
 
 STUDENTS = 300
 DAYS = school_days(MONDAY, 9)
-TODAY, LAST_WEEK = DAYS[-1], DAYS[-6]
+TODAY = DAYS[-1:]
+LAST_WEEK = DAYS[:5]
 
 
 class Corrected(NamedTuple):
@@ -25,9 +26,10 @@ class Corrected(NamedTuple):
     late: float
 
 
-def wave(day: date, rounds: int) -> Iterator[AnyEvent]:
-    """Every lesson of all students on a day, in so many versions: absent in one, there in the next."""
-    for revision in range(2, rounds + 2):
+def wave(days: Sequence[date], rounds: int) -> Iterator[AnyEvent]:
+    """So many rounds over the days in turn: every lesson of all students in a new version, absent in one, there in the next."""
+    for turn in range(rounds):
+        day, revision = days[turn % len(days)], 2 + turn // len(days)
         for lesson in range(LESSONS_A_DAY):
             for number in range(STUDENTS):
                 absent = 60 if (revision + number) % 2 else 0
@@ -44,8 +46,8 @@ async def measure(servers: Servers, rounds: int, progress: Callable[[int], None]
     with scoring(url, servers, database=database) as running:
         await per_second(running, history, progress)
     found = []
-    for number, day in enumerate((TODAY, LAST_WEEK)):
-        await _publish(url, wave(day, rounds))
+    for number, days in enumerate((TODAY, LAST_WEEK)):
+        await _publish(url, wave(days, rounds))
         before = history + number * total
         with scoring(url, servers, database=database) as running:
             found.append(await per_second(running, total, lambda done, before=before: progress(before + done)))  # type: ignore[misc]

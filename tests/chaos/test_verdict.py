@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import orjson
@@ -12,7 +12,11 @@ import pytest
 
 from deploy.demo.events import Event
 from deploy.demo.school_calendar import TIME_ZONE
-from shared.messaging.topology import LEVEL_CHANGED_KEY
+from services.scoring.documents import fact_document
+from services.scoring.handlers import incoming
+from shared.errors import Reject
+from shared.events import read_event
+from shared.messaging.topology import ALERT_WITHDRAWN_KEY, LEVEL_CHANGED_KEY
 from tests import oracle
 from tests.builders import pseudonym
 from tests.chaos.evidence import Evidence, Mailed, Told
@@ -26,26 +30,12 @@ TRAFFIC = make_traffic(5, 4, 25, TODAY)
 
 
 def document(event: Event) -> dict[str, Any] | None:
-    """The event as scoring keeps it."""
-    data, kind = event["data"], event["type"].split(".")[1]
-    known = {"revision": data["revision"]}
-    if kind == "attendance":
-        day = datetime.fromisoformat(data["starts_at"]).astimezone(TIME_ZONE).date().toordinal()
-        known |= {"kind": "lesson", "day": day, "excused": data["excused_minutes"]}
-        known |= {"unexcused": data["unexcused_minutes"]}
-        known |= {name: data[name] for name in ("lesson", "state", "minutes", "late")}
-    elif kind == "grade":
-        value = data["value"] if data["state"] == "recorded" else None
-        recorded_on = date.fromisoformat(data["recorded_on"]).toordinal()
-        known |= {"kind": "mark", "course": data["course"], "mark_kind": data["kind"], "value": value}
-        known |= {"recorded_on": recorded_on}
-    elif kind == "enrolment":
-        starts_on = date.fromisoformat(data["starts_on"]).toordinal()
-        known |= {"kind": "place", "school_unit": data["school_unit"], "starts_on": starts_on}
-        known |= {"status": data["status"], "groups": data["groups"]}
-    else:
+    """The event as scoring keeps it; nothing when it is none of scoring's."""
+    try:
+        kept = incoming(read_event(orjson.dumps({**event, "recordedtime": event["time"]})), TIME_ZONE).kept
+    except Reject:
         return None
-    return {"_id": f"{event['subject']}|{known}", "fact": known}
+    return fact_document(kept)
 
 
 def told(student: str, number: int, before: str, end: oracle.Expected) -> Told:
@@ -107,6 +97,52 @@ def _never_withdrawn(evidence: Evidence) -> None:
     evidence.told[0] = replace(first, body=orjson.dumps({"data": data}))
 
 
+def withdrawal(*corrected: dict[str, Any]) -> Told:
+    """Of the first change of level, because of these facts."""
+    first = perfect(TRAFFIC).told[0]
+    data = {**first.data, "alert": first.id, "corrected": list(corrected)}
+    return Told(ALERT_WITHDRAWN_KEY, f"{first.student}:2", orjson.dumps({"data": data}))
+
+
+def published_marks() -> list[dict[str, Any]]:
+    """Marks of several days, of the student of the first change of level: newest first, as a withdrawal names them."""
+    evidence = perfect(TRAFFIC)
+    events = [behind_the_door(event, evidence.pseudonyms) for event in TRAFFIC.good if "grade" in event["type"]]
+    found = [
+        {
+            "kind": "mark",
+            "key": f"{event['data']['course']} {event['data']['kind']}",
+            "day": event["data"]["recorded_on"],
+            "revision": event["data"]["revision"],
+        }
+        for event in events
+        if event["subject"] == evidence.told[0].student
+    ]
+    by_day = {str(fact["day"]): fact for fact in found}
+    return [by_day[day] for day in sorted(by_day, reverse=True)[:3]]
+
+
+def test_a_withdrawal_that_names_what_was_published_is_no_mistake() -> None:
+    evidence = perfect(TRAFFIC)
+    evidence.told.append(withdrawal(*published_marks()))
+    assert not {difference.what for difference in compare(TRAFFIC, evidence)} & WITHDRAWALS
+
+
+WITHDRAWALS = {"what a withdrawal names", "order of what a withdrawal names"}
+
+
+def _names_another(evidence: Evidence) -> None:
+    evidence.told.append(withdrawal({**published_marks()[0], "revision": 1}))
+
+
+def _names_twice(evidence: Evidence) -> None:
+    evidence.told.append(withdrawal(*published_marks()[:1] * 2))
+
+
+def _names_the_oldest_first(evidence: Evidence) -> None:
+    evidence.told.append(withdrawal(*reversed(published_marks())))
+
+
 def _left_in_outbox(evidence: Evidence) -> None:
     next(iter(evidence.students.values()))["outbox"].append({"id": "p_x:1"})
 
@@ -127,6 +163,13 @@ MISTAKES: dict[str, tuple[Callable[[Evidence], Any], str]] = {
     "one id, two messages": (_other_content, "contents of one message id"),
     "change from elsewhere": (_wrong_start, "level before a change"),
     "not withdrawn": (_never_withdrawn, "alert that is wrong"),
+    "names what nobody published": (_names_another, "what a withdrawal names"),
+    "names one fact twice": (_names_twice, "order of what a withdrawal names"),
+    "names the oldest first": (_names_the_oldest_first, "order of what a withdrawal names"),
+    "names nothing": (
+        lambda evidence: evidence.told.append(withdrawal()),
+        "order of what a withdrawal names",
+    ),
     "stranded": (_left_in_outbox, "outbox"),
     "alert lost": (lambda evidence: evidence.alerts.pop(), "alerts in notify"),
     "alert twice": (lambda evidence: evidence.alerts.append(evidence.alerts[0]), "alerts in notify"),

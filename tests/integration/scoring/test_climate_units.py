@@ -15,7 +15,7 @@ from tests.integration.scoring.stage import Stage
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("signals_at_once")]
 
-BJÖRK = "gy-björk"
+BIRCH = "gy-björk"
 GROUP = "group:NA25a"
 EARLIER, RECENT = DAYS[0], DAYS[5]
 
@@ -31,7 +31,7 @@ async def at_aspen(stage: Stage) -> Scene:
     scene = await prepared(stage)
     await scene.take_in(class_of(UNIT, CLASS[:6]))
     await scene.computed()
-    await hears(scene, climate(f"unit:{UNIT}", RECENT), climate(f"unit:{BJÖRK}", RECENT))
+    await hears(scene, climate(f"unit:{UNIT}", RECENT), climate(f"unit:{BIRCH}", RECENT))
     return scene
 
 
@@ -65,17 +65,17 @@ async def test_a_report_that_names_no_unit_is_of_the_only_group_with_that_code(s
 
 async def test_a_report_that_names_its_unit_is_of_that_group_alone(stage: Stage) -> None:
     scene = await at_aspen(stage)
-    await scene.take_in(class_of(BJÖRK, OTHERS[:6]))
+    await scene.take_in(class_of(BIRCH, OTHERS[:6]))
     await scene.computed()
-    await hears(scene, *worse(BJÖRK))
+    await hears(scene, *worse(BIRCH))
     await scene.computed()
-    assert by_unit(scene) == [(BJÖRK, "worse")]
+    assert by_unit(scene) == [(BIRCH, "worse")]
     assert scene.noted() == set(OTHERS[:6])
 
 
 async def test_a_report_that_may_be_of_two_groups_is_nobodys(stage: Stage) -> None:
     scene = await at_aspen(stage)
-    await scene.take_in(class_of(BJÖRK, OTHERS[:6]))
+    await scene.take_in(class_of(BIRCH, OTHERS[:6]))
     await scene.computed()
     await hears(scene, *worse())
     await scene.computed()
@@ -91,7 +91,7 @@ async def test_a_code_that_another_unit_takes_into_use_makes_the_report_nobodys(
     await hears(scene, *worse())
     await scene.computed()
     assert by_unit(scene) == [(UNIT, "worse")]
-    await scene.take_in(class_of(BJÖRK, OTHERS[:6]))
+    await scene.take_in(class_of(BIRCH, OTHERS[:6]))
     await scene.computed()
     assert by_unit(scene) == [(UNIT, "worse"), (UNIT, "usual")]
     assert scene.noted() == set()

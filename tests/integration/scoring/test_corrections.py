@@ -168,7 +168,7 @@ async def test_a_repetition_writes_nothing(stage: Stage, kind: str) -> None:
     for day in DAYS[:55]:
         await scene.take_in(*lessons([day], absent=("1",)))
     await scene.take_in(mark, place)
-    known = {
+    known: dict[str, AnyEvent] = {
         "newest lesson": attendance(STUDENT, DAYS[54], lesson="1", unexcused=60),
         "late lesson": attendance(STUDENT, DAYS[40], lesson="1", unexcused=60),
         "very old lesson": attendance(STUDENT, DAYS[2], lesson="1", unexcused=60),

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.scoring.documents import NO_END
 from services.scoring.records import StudentRecord, Unit
 from services.scoring.rescoring import Rescoring
 from services.scoring.store import ScoringStore
 from shared.events import AnyEvent, EnrolmentStatus
+from shared.events.places import NO_END
 from shared.messaging import topology
 from tests.builders import AUTHORITY, MONDAY, STOCKHOLM, UNIT, attendance, enrolment, pseudonym, school_days
 from tests.integration.scoring.stage import CrashError, Publisher, Stage, batch
@@ -150,7 +150,7 @@ async def test_two_replicas_move_a_student_once(stage: Stage) -> None:
         assert await second.rescoring.move(10) == 1
         return await write(*arguments)
 
-    store.write_students = overtaken  # type: ignore[method-assign]
+    store.write_students = overtaken  # type: ignore[assignment,method-assign]
     assert await first.rescoring.move(10) == 1
     assert [score["school_unit"] for score in [*first.said()[said:], *second.said()]] == [NEXT_UNIT]
 

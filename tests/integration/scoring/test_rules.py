@@ -16,9 +16,8 @@ from services.scoring.documents import lessons_part
 from services.scoring.records import Basis
 from services.scoring.rescoring import Rescoring
 from services.scoring.retention import kept_from
-from services.scoring.rule_store import RuleBook, RuleStore
+from services.scoring.rule_store import RuleStore
 from services.scoring.rules import Levels, Rules
-from services.scoring.store import ScoringStore
 from shared.messaging import topology
 from tests.builders import AUTHORITY, MONDAY, attendance, grade, pseudonym, school_days
 from tests.integration.scoring.stage import CrashError, Publisher, Stage, batch, until
