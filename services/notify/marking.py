@@ -10,7 +10,7 @@ from typing import Any
 
 from services.notify import alert_documents
 from services.notify.alert_store import Alerts
-from services.notify.alerts import OPEN, Alert, AlertState, Refusal, Telling, look_after, retry_after
+from services.notify.alerts import GRACE, OPEN, Alert, AlertState, Refusal, Telling, look_after, retry_after
 from services.notify.places import Situation
 from services.notify.recipients import Recipient
 from shared import metrics
@@ -60,10 +60,13 @@ class Marking:
         await self._change(alert, AlertState.DUE, fields, first_time=False)
 
     async def wait_for_somebody(self, alert: Alert, about: Situation) -> None:
-        """There is nobody to tell."""
+        """There is nobody to tell; it is looked at again when the time is up that others are told after."""
         state = AlertState.UNDELIVERABLE if alert.refusals else AlertState.PENDING
-        failures = alert.failures + 1
-        fields = {**alert_documents.sought(about), "failures": failures, "due_at": self._clock() + look_after(failures)}
+        failures, now, patient_until = alert.failures + 1, self._clock(), alert.created_at + GRACE
+        due_at = now + look_after(failures)
+        if now < patient_until:
+            due_at = min(due_at, patient_until)
+        fields = {**alert_documents.sought(about), "failures": failures, "due_at": due_at}
         await self._change(alert, state, fields, first_time=not alert.waited)
 
     async def note(self, alert: Alert, telling: Telling | None) -> Alert | None:
