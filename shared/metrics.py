@@ -18,6 +18,12 @@ DROPPED_FIELDS = Counter(
     "Forbidden fields (causes of absence) dropped at the door. Not zero: ask the publisher to stop sending them.",
     ["authority", "field"],
 )
+CONTRADICTIONS = Counter(
+    "kvar_ingest_contradictions_total",
+    "Events refused because they contradict what is known of who somebody is, by kind (national_id, staff). Not zero: look at "
+    "them (`kvar rejected list`), ask the school; what is right comes in by `kvar rejected replay --confirm`.",
+    ["authority", "kind"],
+)
 UNPUBLISHED_AGE = Gauge(
     "kvar_ingest_unpublished_age_seconds",
     "Age of the oldest archived event that is not yet published. Over 60: the sweeper or the broker is stuck.",
@@ -102,8 +108,8 @@ OUTAGES = Counter(
 )
 ALERTS = Counter(
     "kvar_alerts_total",
-    "Alerts by what became of them (sent, pending, undeliverable, superseded, withdrawn, withheld; of withdrawals also "
-    "needless, joined). Pending rising: staff data are missing.",
+    "Alerts by what became of them (sent, pending, undeliverable, superseded, withdrawn, withheld, needless, joined). Pending "
+    "rising: staff data are missing.",
     ["outcome"],
 )
 OPEN_ALERTS = Gauge(

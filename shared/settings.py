@@ -14,6 +14,8 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError, field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SourceError
 
+from shared.events.door import SpaceName
+
 PREFIX = "KVAR_"
 
 AmqpUrl = Annotated[str, StringConstraints(pattern=r"^amqps?://")]
@@ -65,8 +67,17 @@ class Settings(BaseSettings):
     publishers: dict[str, SecretStr] = Field(
         default_factory=dict, description="authority code -> its token at the HTTP door, as JSON"
     )
+    spaces: dict[str, dict[str, SpaceName]] = Field(
+        default_factory=dict,
+        description="authority code -> system -> space that its references live in, as JSON; a system is a space of its own else",
+    )
+    space_namers: dict[str, list[SpaceName]] = Field(
+        default_factory=dict, description="authority code -> systems that may name another space, as JSON"
+    )
     pseudonym_key: SecretStr = Field(
-        default=SecretStr(""), description="secret that pseudonyms are derived from, 32 characters at least"
+        default=SecretStr(""),
+        description="secret of the keyed hashes that references are kept as, 32 characters at least; with another one nobody is "
+        "known any more",
     )
     service_token: SecretStr = Field(
         default=SecretStr(""), description="secret between services, 16 characters at least"

@@ -50,8 +50,9 @@ class Place:
         return self.first <= day <= self.last
 
     def overlaps(self, other: Place) -> bool:
-        """Whether any day lies in both."""
-        return max(self.first, other.first) <= min(self.last, other.last)
+        """Whether any day lies in both; two that merely meet, one ending on the day on which the other begins, do not overlap."""
+        days = (min(self.last, other.last) - max(self.first, other.first)).days + 1
+        return days > 1 or (days == 1 and self.last != other.first and other.last != self.first)
 
 
 def rank(data: Data) -> tuple[int, str]:
@@ -86,7 +87,11 @@ def holding(known: Iterable[Place], day: date) -> list[Place]:
     An older version of a place (first day corrected, so that its key is another) does not come back when the newer one is over.
     """
     known = list(known)
-    return [place for place in known if place.holds(day) and not any(_displaces(newer, place, day) for newer in known)]
+    found = [place for place in known if place.holds(day) and not any(_displaces(newer, place, day) for newer in known)]
+    return [
+        max((each for each in found if each.school_unit == unit), key=lambda each: each.age)
+        for unit in {each.school_unit for each in found}
+    ]
 
 
 def _displaces(newer: Place, place: Place, day: date) -> bool:

@@ -5,17 +5,15 @@ Every window is cut out of all registers anew, in fractions, from the definition
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import orjson
+from tests.oracle import FAILED, Day, Marks, days_of, mark_on, marks_of, replaced_on, year_begins
+from tests.place_oracle import Data, Where, place_on, rank
 
-ZONE = ZoneInfo("Europe/Stockholm")
 THRESHOLDS = {
     "absence": Fraction(5),
     "unexcused_absence": Fraction(3),
@@ -23,101 +21,82 @@ THRESHOLDS = {
     "warnings": Fraction(3, 10),
     "climate": Fraction(1, 2),
 }
+STALE_SCHOOL_DAYS = 10
 
-Data = Mapping[str, Any]
 Compared = tuple[Fraction | None, Fraction | None, Fraction | None]
 """Recent, earlier, the rest of the unit."""
 
 
 @dataclass
 class Student:
-    """A student's valid facts."""
+    """What is known of a student. `place`: today's, unless it is paused."""
 
-    lessons: dict[tuple[date, str], Data] = field(default_factory=dict)
-    marks: list[Data] = field(default_factory=list)
-    places: dict[tuple[str, str], Data] = field(default_factory=dict)
+    place: Where | None
+    registers: dict[date, Day]
+    newest_register: date
+    marks: Marks = field(default_factory=dict)
 
-    @property
-    def place(self) -> Data | None:
-        """The active one that began last."""
-        active = [
-            place for place in self.places.values() if place["state"] == "recorded" and place["status"] == "active"
-        ]
-        return max(active, key=lambda place: (place["starts_on"], place["school_unit"]), default=None)
-
-    def registers(self) -> dict[date, list[Data]]:
-        """Registered lessons of the last 60 school days."""
-        held = {key: data for key, data in self.lessons.items() if data["state"] in {"registered", "unregistered"}}
-        days = sorted({day for day, _ in held})[-60:]
-        found: dict[date, list[Data]] = {}
-        for (day, _), data in held.items():
-            if day in days and data["state"] == "registered":
-                found.setdefault(day, []).append(data)
-        return found
+    @classmethod
+    def of(cls, events: list[Mapping[str, Any]], today: date) -> Student:
+        """From the student's own events. `registers`: of the last 60 school days."""
+        place = place_on([event for event in events if "enrolment" in event["type"]], today)
+        days = days_of(events)
+        taken = {day: sums for day, sums in days.items() if sums.registered}
+        return cls(
+            place=place if place and place.status == "active" else None,
+            registers={day: taken[day] for day in sorted(days)[-60:] if day in taken},
+            newest_register=max(taken, default=date.min),
+            marks=marks_of(events),
+        )
 
     def open_warnings(self, day: date) -> int:
         """Courses with an open warning and no grade on a day."""
-        known = [mark for mark in self.marks if date.fromisoformat(mark["recorded_on"]) <= day]
-        warned = {mark["course"] for mark in known if mark["kind"] == "warning"}
-        return sum(self._is_open(known, course) for course in warned)
+        return sum(self._is_open(course, day) for course in {course for course, _ in self.marks})
 
-    @staticmethod
-    def _is_open(known: list[Data], course: str) -> bool:
-        def newest(kind: str) -> Data | None:
-            versions = [mark for mark in known if (mark["course"], mark["kind"]) == (course, kind)]
-            mark = max(versions, key=_rank, default=None)
-            return mark if mark and mark["state"] == "recorded" else None
-
-        warning, term = newest("warning"), newest("term")
-        has_failed_term = term is not None and term["value"] in {"F", "-"}
-        return warning is not None and warning["value"] == "open" and not newest("final") and not has_failed_term
-
-
-def _rank(data: Data) -> tuple[int, str]:
-    return data["revision"], hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def _keep(known: dict[Any, Data], key: Any, data: Data) -> None:
-    if key not in known or _rank(data) > _rank(known[key]):
-        known[key] = data
+    def _is_open(self, course: str, day: date) -> bool:
+        warning, term, final = (mark_on(self.marks, course, kind, day) for kind in ("warning", "term", "final"))
+        has_failed_term = term is not None and term["value"] in FAILED
+        is_settled = final is not None or has_failed_term or course in replaced_on(self.marks, day)
+        return warning is not None and warning["value"] == "open" and not is_settled
 
 
 class School:
-    """All events of one authority, with everything that signals say of them. `events`: in published form."""
+    """All events of one authority, with everything that signals say of them on a day. `events`: in published form."""
 
-    def __init__(self, events: Iterable[Data]) -> None:
-        self.students: dict[str, Student] = {}
-        self.climate: dict[str, dict[str, Data]] = {}
+    def __init__(self, events: Iterable[Mapping[str, Any]], today: date) -> None:
+        self.climate: dict[tuple[str, str | None, str], Data] = {}
+        by_student: dict[str, list[Mapping[str, Any]]] = {}
         for event in events:
-            data = event["data"]
             if "climate" in event["type"]:
-                _keep(self.climate.setdefault(event["subject"], {}), data["period"], data)
-                continue
-            student = self.students.setdefault(event["subject"], Student())
-            if "attendance" in event["type"]:
-                day = datetime.fromisoformat(data["starts_at"]).astimezone(ZONE).date()
-                _keep(student.lessons, (day, data["lesson"]), data)
-            elif "grade" in event["type"]:
-                student.marks.append(data)
-            else:
-                _keep(student.places, (data["school_unit"], data["starts_on"]), data)
-        self.registers = {name: student.registers() for name, student in self.students.items()}
+                self._report(event["subject"], event["data"])
+            elif event["type"].split(".")[1] in {"attendance", "grade", "enrolment"}:
+                by_student.setdefault(event["subject"], []).append(event)
+        self.students = {name: Student.of(own, today) for name, own in by_student.items()}
+
+    def _report(self, subject: str, data: Data) -> None:
+        key = (subject, data.get("school_unit"), data["period"])
+        if key not in self.climate or rank(data) > rank(self.climate[key]):
+            self.climate[key] = data
 
     def members(self, unit: str, subject: str) -> set[str]:
-        """Students of a unit, or of a group there."""
+        """Students who are today at a unit, or in a group there."""
         kind, _, code = subject.partition(":")
-        places = {name: student.place for name, student in self.students.items()}
         return {
             name
-            for name, place in places.items()
-            if place and place["school_unit"] == unit and (kind == "unit" or code in place["groups"])
+            for name, student in self.students.items()
+            if student.place and student.place.school_unit == unit and (kind == "unit" or code in student.place.groups)
         }
 
     def school_days(self, members: set[str]) -> list[date]:
-        """Days on which at least half of them, and five, had a register."""
+        """Days on which at least half of them, and five, had a register, since the 1st of July before the newest."""
+        days = self.all_school_days(members)
+        return [day for day in days if day >= year_begins(days[-1])]
+
+    def all_school_days(self, members: set[str]) -> list[date]:
+        """The same in all school years."""
         count: dict[date, int] = {}
         for name in members:
-            for day in self.registers[name]:
+            for day in self.students[name].registers:
                 count[day] = count.get(day, 0) + 1
         return sorted(day for day, students in count.items() if students >= 5 and 2 * students >= len(members))
 
@@ -146,7 +125,7 @@ class School:
             return self._warned(members, days[-1]), earlier, self._warned(rest, days[-1]) if len(rest) >= 5 else None
         if len(days) < 30:
             return None, None, None
-        with_enough = [day for day in days[-10:] if sum(day in self.registers[name] for name in rest) >= 5]
+        with_enough = [day for day in days[-10:] if sum(day in self.students[name].registers for name in rest) >= 5]
         return (
             self._value(members, days[-10:], indicator),
             self._value(members, days[-30:-10], indicator),
@@ -177,46 +156,50 @@ class School:
         return recent - earlier if recent is not None and earlier is not None else None
 
     def _value(self, names: set[str], days: list[date], indicator: str) -> Fraction | None:
-        taken = [self.registers[name][day] for name in names for day in days if day in self.registers[name]]
-        lessons = [lesson for of_day in taken for lesson in of_day]
-        if not lessons:
+        registers = [self.students[name].registers for name in names]
+        taken = [own[day] for own in registers for day in days if day in own]
+        if not taken:
             return None
         if indicator == "late_arrivals":
-            return Fraction(10 * sum(lesson["late"] for lesson in lessons), len(taken))
-        absent = sum(lesson["unexcused_minutes"] for lesson in lessons)
-        if indicator == "absence":
-            absent += sum(lesson["excused_minutes"] for lesson in lessons)
-        return Fraction(100 * absent, sum(lesson["minutes"] for lesson in lessons))
+            return Fraction(10 * sum(sums.late for sums in taken), len(taken))
+        absent = sum(sums.absent if indicator == "absence" else sums.unexcused for sums in taken)
+        return Fraction(100 * absent, sum(sums.registered for sums in taken))
 
     def _warned(self, names: set[str], day: date) -> Fraction:
         return Fraction(sum(self.students[name].open_warnings(day) for name in names), len(names))
 
-    def _climate(self, unit: str, subject: str, day: date) -> Compared:
-        def reports(of: str) -> dict[date, Fraction]:
-            valid = [data for data in self.climate.get(of, {}).values() if data["state"] == "recorded"]
-            return {
-                date.fromisocalendar(int(data["period"][:4]), int(data["period"][6:]), 1): sum(
-                    (Fraction(str(data[part])) for part in ("safety", "inclusion", "relations")), Fraction(0)
-                )
-                / 3
-                for data in valid
-            }
+    def _reports(self, unit: str, subject: str) -> dict[date, Fraction]:
+        """Means of a group or unit by Monday: of reports that name the unit, else of those that can mean no other unit's."""
+        kind, _, code = subject.partition(":")
+        places = [student.place for student in self.students.values() if student.place]
+        is_elsewhere = any(place.school_unit != unit and code in place.groups for place in places)
+        found: dict[date, Fraction] = {}
+        for named in (None, unit):
+            if named is None and kind == "group" and is_elsewhere:
+                continue
+            for (of, school_unit, period), data in self.climate.items():
+                if (of, school_unit, data["state"]) == (subject, named, "recorded"):
+                    monday = date.fromisocalendar(int(period[:4]), int(period[6:]), 1)
+                    parts = [Fraction(str(data[part])) for part in ("safety", "inclusion", "relations")]
+                    found[monday] = sum(parts, Fraction(0)) / 3
+        return found
 
-        known = reports(subject)
+    def _climate(self, unit: str, subject: str, day: date) -> Compared:
+        known = self._reports(unit, subject)
         weeks = [week for week in known if week <= day < week + timedelta(days=140)]
         if not weeks:
             return None, None, None
         newest = max(weeks)
         before = [known[week] for week in known if newest - timedelta(days=140) <= week < newest]
         earlier = sum(before) / len(before) if before else None
-        own_unit = reports(f"unit:{unit}").get(newest)
+        own_unit = self._reports(unit, f"unit:{unit}").get(newest)
         groups = {
             f"group:{code}"
             for name in self.members(unit, f"unit:{unit}")
             if (place := self.students[name].place)
-            for code in place["groups"]
+            for code in place.groups
         }
-        others = [found[newest] for group in groups - {subject} if newest in (found := reports(group))]
+        others = [found[newest] for group in groups - {subject} if newest in (found := self._reports(unit, group))]
         rest = own_unit if own_unit is not None else sum(others) / len(others) if others else None
         return (
             known[newest],
@@ -225,15 +208,15 @@ class School:
         )
 
     def stale_since(self, name: str) -> date | None:
-        """The first of ten school days or more that the student's group has had without a register of the student."""
-        place = self.students[name].place
-        if not place:
+        """The first of ten school days or more that the student's unit has had without a register of the student."""
+        student = self.students[name]
+        if not student.place:
             return None
-        groups = [self.members(place["school_unit"], f"group:{code}") for code in sorted(place["groups"])]
-        days = max((self.school_days(group) for group in groups if len(group) >= 5), key=len, default=[])
-        newest = max(self.registers[name], default=date.min)
-        missed = [day for day in days if day > newest and day >= date.fromisoformat(place["starts_on"])]
-        return missed[0] if len(missed) >= 10 else None
+        unit = student.place.school_unit
+        members = self.members(unit, f"unit:{unit}")
+        since = max(student.newest_register + timedelta(days=1), student.place.starts_on)
+        missed = [day for day in self.all_school_days(members) if day >= since]
+        return missed[0] if len(missed) >= STALE_SCHOOL_DAYS else None
 
 
 def _folded(strengths: list[Fraction], threshold: Fraction) -> bool:

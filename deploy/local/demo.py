@@ -123,13 +123,13 @@ class Demo:
             return await read_outcome(self.stack.ports, self.stack.secrets)
         except httpx.HTTPError as error:
             self.console.print(f"a service does not answer: {error}", markup=False)
-            return Outcome([], [], frozenset())
+            return Outcome([], [])
 
     def _show(self, result: PlayResult, alerts: list[mails.Mail], outcome: Outcome) -> None:
         self.console.print(*alerts_shown(alerts), sep="\n")
         self.console.print(units_table(outcome.units))
         self.console.print(worse_groups(outcome.worse))
-        self.console.print(figures(result, alerts, self.supervisor.restarts, outcome.withdrawals))
+        self.console.print(figures(result, alerts, self.supervisor.restarts))
 
 
 def unexpected(played: Input, result: PlayResult) -> list[str]:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 ARRIVED_HEADER = "X-Kvar-Mail-Arrived"
 """When the sink had taken the mail; RFC 3339."""
 
-ALERT_HEADER = "X-Kvar-Alert-Id"
-"""Of which alert notify's interface tells more; notify sets it."""
-
 EVENT_RECEIVED_HEADER = "X-Kvar-Event-Received"
 """When ingest had received the event that an alert is about; RFC 3339; notify sets it."""
+
+WITHDRAWS_HEADER = "X-Kvar-Withdraws"
+"""Which earlier alert a mail takes back; notify sets it."""
 
 SUFFIX = ".eml"
 
@@ -31,7 +31,7 @@ class Mail:
     Attributes:
         name: Its file's name without suffix; names sort by arrival.
         event_received: Only in alerts.
-        alert: The alert's id; only in alerts.
+        withdraws: Id of the earlier alert that it takes back; only in withdrawals.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Mail:
     text: str
     arrived: datetime
     event_received: datetime | None
-    alert: str | None = None
+    withdraws: str | None = None
 
     @property
     def latency_seconds(self) -> float | None:
-        """From the receipt of the event to the arrival of the alert; None for other mails."""
+        """From the receipt of the event to the arrival of the mail; None for mails that are no alerts."""
         return None if self.event_received is None else (self.arrived - self.event_received).total_seconds()
 
 
@@ -77,7 +77,7 @@ def read(folder: Path, name: str) -> Mail:
         text=_text(message),
         arrived=arrived,
         event_received=_time(message, EVENT_RECEIVED_HEADER),
-        alert=message.get(ALERT_HEADER),
+        withdraws=message.get(WITHDRAWS_HEADER),
     )
 
 

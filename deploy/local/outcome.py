@@ -1,4 +1,4 @@
-"""What came out of a run, as the services' own interfaces tell it: school units, groups that worsen, withdrawn alerts."""
+"""What came out of a run, as the services' own interfaces tell it: school units, groups that worsen."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import httpx
 from deploy.local.layout import VIEWER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from deploy.local.layout import Ports, Secrets
 
 SIGNAL_SECONDS = 60.0
@@ -30,19 +28,17 @@ class Outcome:
 
     Attributes:
         worse: Signals of groups and units.
-        withdrawals: Ids of the alerts whose mails take back an earlier one.
     """
 
     units: list[dict[str, Any]]
     worse: list[dict[str, Any]]
-    withdrawals: frozenset[str]
 
 
 async def read_outcome(ports: Ports, secrets: Secrets) -> Outcome:
-    """Asks reporting and notify.
+    """Asks reporting.
 
     Raises:
-        httpx.HTTPError: one of them does not answer.
+        httpx.HTTPError: it does not answer.
     """
     auth = (VIEWER, secrets.viewer_password)
     async with _client(ports, "reporting", auth=auth) as reporting:
@@ -55,14 +51,7 @@ async def read_outcome(ports: Ports, secrets: Secrets) -> Outcome:
                 )
                 found = answer.raise_for_status().json()["signals"]
                 worse += [signal for signal in found if signal["state"] == "worse"]
-    headers = {"Authorization": f"Bearer {secrets.service_token}"}
-    async with _client(ports, "notify", headers=headers) as notify:
-        withdrawals = [
-            alert["id"]
-            async for alert in _alerts(notify)
-            if alert["kind"] == "withdrawal" and alert["status"] == "sent"
-        ]
-    return Outcome(units, worse, frozenset(withdrawals))
+    return Outcome(units, worse)
 
 
 async def signals_computed(ports: Ports) -> bool:
@@ -83,17 +72,6 @@ async def _waiting(scoring: httpx.AsyncClient) -> float | None:
     except httpx.HTTPError:
         return None
     return float(found[1]) if found else None
-
-
-async def _alerts(notify: httpx.AsyncClient) -> AsyncIterator[dict[str, Any]]:
-    after: str | None = None
-    while True:
-        page = (await notify.get("/v1/alerts", params={"after": after} if after else {})).raise_for_status().json()
-        for alert in page["items"]:
-            yield alert
-        after = page["next"]
-        if after is None:
-            return
 
 
 def _client(ports: Ports, service: str, **options: Any) -> httpx.AsyncClient:

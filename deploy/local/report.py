@@ -15,7 +15,7 @@ from shared.events import Level
 from shared.wording import ENGLISH
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from deploy.demo.player import PlayResult
@@ -56,12 +56,10 @@ def worse_groups(signals: Sequence[Mapping[str, Any]]) -> Group:
     return Group(Text("Groups that worsen together", style="italic"), *(lines or [Text("  none at present")]), "")
 
 
-def figures(
-    result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, int], withdrawals: Collection[str] = ()
-) -> Table:
-    """Counts and speeds of a run. `withdrawals`: ids of alerts that take back an earlier one.
+def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, int]) -> Table:
+    """Counts and speeds of a run. `alerts`: all mails about levels.
 
-    They have no part in the time from event to mail: each waits some seconds on purpose, for others of the same correction.
+    Withdrawals have a line of their own: each waits some seconds on purpose, for others of the same correction.
     """
     table = _two_columns()
     answers = f"{result.accepted:,} accepted, {result.duplicate:,} repeated, {result.rejected:,} rejected"
@@ -70,12 +68,12 @@ def figures(
         "Throughput",
         f"{result.sent / max(result.seconds, 0.001):,.0f} events/s, each day worked off before the next begins",
     )
-    changes = [mail for mail in alerts if mail.alert not in withdrawals]
-    latencies = sorted(mail.latency_seconds for mail in changes if mail.latency_seconds is not None)
-    if latencies:
-        middle, slow = percentile(latencies, 50), percentile(latencies, 99)
-        table.add_row("Alerts", f"{len(latencies)} mails; {len(alerts) - len(changes)} more withdraw an earlier one")
-        table.add_row("From event to mail", f"p50 {middle:.2f} s, p99 {slow:.2f} s")
+    changes = [mail for mail in alerts if mail.withdraws is None]
+    withdrawals = [mail for mail in alerts if mail.withdraws is not None]
+    table.add_row("Changes of level", _mailed(changes))
+    table.add_row(
+        "Withdrawals", _mailed(withdrawals) + (", some seconds of it waited on purpose" if withdrawals else "")
+    )
     if restarts:
         table.add_row("Restarted", ", ".join(f"{name} {count}×" for name, count in restarts.items()))
     return table
@@ -93,6 +91,15 @@ def addresses(ports: Ports, secrets: Secrets, folder: Path) -> Table:
     table.add_row("Commands", f". {folder}/{ENVIRONMENT_FILE}; .venv/bin/kvar explain p_…  (as the views show it)")
     table.add_row("Logs", f"{folder}/log")
     return table
+
+
+def _mailed(mails: Sequence[Mail]) -> str:
+    """How many, and how fast."""
+    seconds = sorted(mail.latency_seconds for mail in mails if mail.latency_seconds is not None)
+    if not seconds:
+        return "no mails"
+    middle, slow = percentile(seconds, 50), percentile(seconds, 99)
+    return f"{len(mails)} mails; from event to mail p50 {middle:.2f} s, p99 {slow:.2f} s"
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:

@@ -15,8 +15,8 @@ from services.ingest import bodies, problems
 from services.ingest.access import Access
 from services.ingest.arrivals import Outcome, Status
 from services.ingest.door import HttpDoor
+from services.ingest.identity_store import People
 from services.ingest.problems import Problem
-from services.ingest.store import People
 from shared.events.envelope import Pseudonym
 
 
@@ -48,7 +48,7 @@ class Receipt(BaseModel):
 
 
 class PersonAnswer(BaseModel):
-    """Who is behind a pseudonym. A protected person has no names here."""
+    """Who is behind a pseudonym: at least one name. A protected person has no names here."""
 
     pseudonym: str
     authority: str

@@ -7,18 +7,21 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from services.ingest import api, openapi, problems, rejected_api
+from services.ingest import api, openapi, problems, rejected_api, students_api
 from services.ingest.access import Access
-from services.ingest.aliases import AliasMap
+from services.ingest.alias_map import AliasMap
 from services.ingest.door import HttpDoor
 from services.ingest.handlers import Publishers, SisHandler
 from services.ingest.identities import Identities
+from services.ingest.identity_store import Aliases, People, StaffRecords
 from services.ingest.intake import Intake
-from services.ingest.pseudonyms import Pseudonyms
+from services.ingest.pseudonyms import KeyedHashes, new_pseudonym
 from services.ingest.publishing import Publishing, Sweeper
 from services.ingest.rejected import RejectedItems
 from services.ingest.rejected_api import RejectedDesk
-from services.ingest.store import Aliases, EventArchive, People
+from services.ingest.spaces import Spaces
+from services.ingest.store import EventArchive
+from services.ingest.students import Students
 from shared.background import background
 from shared.events import BEHIND_TYPES, DOOR_TYPES
 from shared.messaging import topology
@@ -51,13 +54,15 @@ def build(settings: Settings, clock: Callable[[], datetime] = now) -> FastAPI:
     """
     tokens = publisher_tokens(settings)
     access = Access(tokens, settings.secret("service_token", 16))
-    pseudonyms = Pseudonyms(settings.secret("pseudonym_key", 32))
+    hashes = KeyedHashes(settings.secret("pseudonym_key", 32))
+    spaces = Spaces(settings.spaces, settings.space_namers)
     running = connect("ingest", settings)
-    archive, people = EventArchive(running.database), People(running.database)
+    archive, people, aliases = EventArchive(running.database), People(running.database), Aliases(running.database)
     rejected = RejectedItems(running.database)
     publishing = Publishing(confirmed_publish(running.broker, topology.EVENTS), settings.shards)
-    identities = Identities(pseudonyms, AliasMap(Aliases(running.database), pseudonyms.of), people)
-    intake = Intake(archive, identities, rejected, publishing, settings.zone)
+    alias_map = AliasMap(aliases, people, new_pseudonym)
+    identities = Identities(hashes, alias_map, people, StaffRecords(running.database))
+    intake = Intake(archive, identities, rejected, publishing, zone=settings.zone, spaces=spaces)
     sweeper = Sweeper(archive, publishing, clock)
     publishers = Publishers(frozenset(tokens))
     handler = SisHandler(intake, clock, max_size=settings.batch_size, max_wait=settings.batch_wait_ms / 1000)
@@ -74,6 +79,7 @@ def build(settings: Settings, clock: Callable[[], datetime] = now) -> FastAPI:
     @asynccontextmanager
     async def start(_: Running) -> AsyncIterator[None]:
         await archive.prepare()
+        await aliases.prepare()
         await rejected.prepare()
         async with handler.batcher, background("ingest", sweeper.rounds()):
             yield
@@ -82,6 +88,7 @@ def build(settings: Settings, clock: Callable[[], datetime] = now) -> FastAPI:
     problems.install(app)
     door = HttpDoor(intake, running.health, clock)
     app.include_router(api.router(door, people, access))
+    app.include_router(students_api.router(Students(hashes, spaces, aliases, people), access))
     app.include_router(rejected_api.router(RejectedDesk(rejected, door, publishers.authorities), access))
     openapi.install(app)
     return app

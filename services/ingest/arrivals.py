@@ -32,12 +32,13 @@ class Arrival:
     """One item as it came: parsed JSON or `Unreadable`.
 
     `authorities`: whom its publisher may speak for. `publisher`: the authority that it certainly came from; None when the
-    door cannot tell.
+    door cannot tell. `is_confirmed`: somebody has looked at it and says that it is right although it contradicts what is known.
     """
 
     item: Any
     authorities: AbstractSet[str]
     publisher: str | None
+    is_confirmed: bool = False
 
 
 class Status(StrEnum):

@@ -10,8 +10,16 @@ from typing import Any
 
 import orjson
 
+from services.ingest.spaces import Spaces, system_of
 from shared.errors import FieldError, Reject
-from shared.events import AttendanceRecorded, ClimateReported, EnrolmentChanged, GradeRecorded, read_door_event
+from shared.events import (
+    AttendanceRecorded,
+    ClimateReported,
+    EnrolmentChanged,
+    EnrolmentStatus,
+    GradeRecorded,
+    read_door_event,
+)
 from shared.events.door import DoorEvent
 
 FORBIDDEN = frozenset(
@@ -38,7 +46,8 @@ FORBIDDEN = frozenset(
 
 DEEPEST = 32
 FACTS_BACK = timedelta(days=365)
-ENROLMENTS_BACK = timedelta(days=4 * 366)
+SCHOOL_CAREER = timedelta(days=7 * 366)
+"""How far back marks count, and places that are over. A place that still holds may have begun at any time."""
 ENROLMENTS_AHEAD = timedelta(days=366)
 AHEAD = timedelta(days=1)
 MASKED = "protected"
@@ -60,6 +69,8 @@ def _plain(name: str) -> str:
 def clean(item: Any) -> Cleaned:
     """Drops forbidden fields at any depth, and masks the names of a person whose identity is protected.
 
+    A protected person need not have a name at all.
+
     Raises:
         Reject: nested deeper than any event is.
     """
@@ -67,7 +78,7 @@ def clean(item: Any) -> Cleaned:
     cleaned.item = _without_forbidden(item, cleaned.dropped, 0)
     data = cleaned.item.get("data") if isinstance(cleaned.item, dict) else None
     if isinstance(data, dict) and data.get("protected") is True and isinstance(data.get("person"), dict):
-        data["person"] |= {name: MASKED for name in ("given_name", "family_name") if name in data["person"]}
+        data["person"] |= dict.fromkeys(("given_name", "family_name"), MASKED)
     return cleaned
 
 
@@ -89,7 +100,7 @@ def _without_forbidden(value: Any, dropped: list[str], depth: int) -> Any:
     return value
 
 
-def check(item: Any, authorities: AbstractSet[str], now: datetime, zone: tzinfo) -> DoorEvent:
+def check(item: Any, authorities: AbstractSet[str], now: datetime, zone: tzinfo, spaces: Spaces) -> DoorEvent:
     """The item as an event that may come in.
 
     Args:
@@ -97,14 +108,17 @@ def check(item: Any, authorities: AbstractSet[str], now: datetime, zone: tzinfo)
         authorities: whom the publisher may speak for.
         now: time of receipt.
         zone: the authority's time zone: a date is a date there.
+        spaces: where references live, and who may name another space.
 
     Raises:
-        Reject: it obeys no contract, speaks for somebody else, or tells of an impossible time.
+        Reject: it obeys no contract, speaks for somebody else, names a space without the right to, or tells of an impossible
+            time.
     """
     if not isinstance(item, dict):
         raise Reject("no event", (FieldError("$", _shown(item), "a JSON object: one CloudEvent"),))
     event = read_door_event(item)
-    if errors := [*_wrong_publisher(event, authorities), *_wrong_dates(event, now, zone)]:
+    wrong_time = [*_wrong_revision(event, now), *_wrong_dates(event, now, zone)]
+    if errors := [*_wrong_publisher(event, authorities), *spaces.faults(event), *wrong_time]:
         raise Reject("the event cannot be accepted from this publisher or at this time", tuple(errors))
     return event
 
@@ -112,10 +126,24 @@ def check(item: Any, authorities: AbstractSet[str], now: datetime, zone: tzinfo)
 def _wrong_publisher(event: DoorEvent, authorities: AbstractSet[str]) -> list[FieldError]:
     if event.authority not in authorities:
         return [FieldError("$.authority", _shown(event.authority), "the publisher's own authority")]
-    prefix = f"/authorities/{event.authority}/"
-    if not event.source.startswith(prefix) or any(character.isspace() for character in event.source):
-        return [FieldError("$.source", _shown(event.source), f"a URI reference that starts with {prefix}")]
+    if system_of(event.authority, event.source) is None:
+        expected = (
+            f"/authorities/{event.authority}/systems/NAME, NAME of at most 64 letters (a to z), digits and . _ ~ -"
+        )
+        return [FieldError("$.source", _shown(event.source), expected)]
     return []
+
+
+def _wrong_revision(event: DoorEvent, now: datetime) -> list[FieldError]:
+    """A revision in the future would hide all corrections until that time: microseconds, a clock that is wrong, a test run."""
+    latest = int((now + AHEAD).timestamp() * 1000)
+    if event.data.revision <= latest:
+        return []
+    return [
+        FieldError(
+            "$.data.revision", str(event.data.revision), f"no time in the future: as milliseconds at most {latest}"
+        )
+    ]
 
 
 def _wrong_dates(event: DoorEvent, now: datetime, zone: tzinfo) -> list[FieldError]:
@@ -126,13 +154,27 @@ def _wrong_dates(event: DoorEvent, now: datetime, zone: tzinfo) -> list[FieldErr
                 return [_outside("starts_at", starts_at.isoformat(), today - FACTS_BACK, today + AHEAD)]
             return []
         case GradeRecorded(recorded_on=day):
-            return _unless_within("recorded_on", day, today - FACTS_BACK, today + AHEAD)
-        case EnrolmentChanged(starts_on=day):
-            return _unless_within("starts_on", day, today - ENROLMENTS_BACK, today + ENROLMENTS_AHEAD)
+            return _unless_within("recorded_on", day, today - SCHOOL_CAREER, today + AHEAD)
+        case EnrolmentChanged():
+            return _wrong_place(event.data, event.time, now, today)
         case ClimateReported(period=period):
             return _wrong_week(period, today)
         case _:
             return []
+
+
+def _wrong_place(place: EnrolmentChanged, time: datetime, now: datetime, today: date) -> list[FieldError]:
+    errors = []
+    if place.starts_on > today + ENROLMENTS_AHEAD:
+        errors.append(_outside("starts_on", place.starts_on.isoformat(), None, today + ENROLMENTS_AHEAD))
+    if place.ends_on is not None and place.ends_on < today - SCHOOL_CAREER:
+        errors.append(_outside("ends_on", place.ends_on.isoformat(), today - SCHOOL_CAREER, None))
+    ends_by_its_time = place.ends_on is None and place.status is EnrolmentStatus.ENDED
+    if ends_by_its_time and not now - SCHOOL_CAREER <= time <= now + AHEAD:
+        first, last = today - SCHOOL_CAREER, today + AHEAD
+        expected = f"from {first} to {last}: a place that has ended without ends_on ends on this day"
+        errors.append(FieldError("$.time", _shown(time.isoformat()), expected))
+    return errors
 
 
 def _wrong_week(period: str, today: date) -> list[FieldError]:
@@ -147,8 +189,10 @@ def _unless_within(name: str, day: date, first: date, last: date, shown: str = "
     return [] if first <= day <= last else [_outside(name, shown or day.isoformat(), first, last)]
 
 
-def _outside(name: str, found: str, first: date, last: date) -> FieldError:
-    return FieldError(f"$.data.{name}", _shown(found), f"from {first} to {last}")
+def _outside(name: str, found: str, first: date | None, last: date | None) -> FieldError:
+    limits = [f"from {first}"] if first else []
+    limits += [f"to {last}"] if last else []
+    return FieldError(f"$.data.{name}", _shown(found), " ".join(limits))
 
 
 def _shown(value: Any) -> str:

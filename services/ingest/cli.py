@@ -1,17 +1,20 @@
-"""`kvar rejected`: what was refused at the door, read and sent again by an operator."""
+"""`kvar rejected`: what was refused at the door, read and sent again by an operator. `kvar student`: who a reference is."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from shared.settings import SettingsError, load_settings
 
 TIMEOUT_SECONDS = 60.0
+ID_LENGTH = 32
+"""Never cut off: it is what `show` and `replay` are called with."""
 
 app = typer.Typer(no_args_is_help=True, help="Items refused at the door: list, show, replay.")
 console = Console()
@@ -26,7 +29,9 @@ def list_items(
 ) -> None:
     """List refused items, the oldest first, without their content."""
     page = _ask("GET", "/internal/rejected", params={"limit": limit, **({"after": after} if after else {})})
-    table = Table("id", "authority", "door", "last seen", "count", "status", "fault")
+    table = Table(
+        Column("id", no_wrap=True, min_width=ID_LENGTH), "authority", "door", "last seen", "count", "status", "fault"
+    )
     for item in page["items"]:
         fault = "; ".join(f"{each['path']}: {each['expected']}" for each in item["errors"]) or item["reason"]
         seen = item["last_seen_at"][:19]
@@ -45,10 +50,48 @@ def show(item_id: ItemId) -> None:
 
 
 @app.command()
-def replay(item_id: ItemId) -> None:
+def replay(
+    item_id: ItemId,
+    confirm: Annotated[
+        bool,
+        typer.Option(
+            "--confirm",
+            help="it is right although it contradicts what is known: the new national id, or name and address, replaces that",
+        ),
+    ] = False,
+) -> None:
     """Send one refused item through the door again."""
-    receipt = _ask("POST", f"/internal/rejected/{item_id}/replay")
+    receipt = _ask("POST", f"/internal/rejected/{item_id}/replay", params={"confirm": True} if confirm else None)
     console.print(receipt["items"][0]["status"])
+
+
+def student(
+    reference: Annotated[str, typer.Argument(help="as the system sends it: id:…, civic:…, ss12000:…")],
+    authority: Annotated[str, typer.Option(help="code of the authority")],
+    source: Annotated[str, typer.Option(help="name of the system, or the whole source of its events")],
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+) -> None:
+    """Show who a reference is: the pseudonym, and what ingest knows of it. It may show personal data."""
+    query = {"reference": reference, "authority": authority, "source": source}
+    found = _ask("GET", "/internal/students", params=query)
+    if as_json:
+        console.print_json(data=found)
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in _shown(found):
+        table.add_row(name, value)
+    console.print(table)
+
+
+def _shown(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "pseudonym", found["pseudonym"]
+    yield "space", found["space"] or "the whole authority"
+    yield "known since", found["since"]
+    yield "other references", str(found["other_references"])
+    names = " ".join(filter(None, (found["given_name"], found["family_name"])))
+    yield "name", "protected identity" if found["protected"] else names or "not known"
+    if found["turns_18_on"] is not None:
+        yield "turns 18 on", found["turns_18_on"]
 
 
 def _ask(method: str, path: str, params: dict[str, Any] | None = None) -> Any:
@@ -84,6 +127,7 @@ def _explained(response: httpx.Response) -> str:
         for item in problem.get("items", [])
         for error in item.get("errors", [])
     ]
+    faults += [f"  {error['path']}: {error['expected']}" for error in problem.get("errors", [])]
     return "\n".join([f"{problem['title']}: {problem['detail']}", *faults])
 
 

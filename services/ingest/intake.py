@@ -13,15 +13,17 @@ import orjson
 
 from services.ingest import checks
 from services.ingest.arrivals import Arrival, Door, Outcome, Status, Unreadable
-from services.ingest.identities import Identities
+from services.ingest.contradictions import Contradiction
+from services.ingest.identities import Entrant, Identified, Identities
 from services.ingest.publishing import Publishing
 from services.ingest.refusals import event_id, refused, responsible, unreadable
 from services.ingest.rejected import Rejected, RejectedItems
+from services.ingest.spaces import Spaces, staff_id
 from services.ingest.store import Archived, EventArchive, UnpublishedBatch, archive_key
 from shared import metrics
 from shared.errors import FieldError, Outage, Reject
-from shared.events import DOOR_TYPES, canonical_json
-from shared.events.door import DoorEnrolmentEvent, DoorEvent
+from shared.events import DOOR_TYPES, DoorEnrolmentChanged, canonical_json
+from shared.events.door import DoorEnrolmentEvent, DoorEvent, DoorStaffEvent
 
 TOGETHER = 500
 """Items archived and published together: longer batches gain nothing and delay the first."""
@@ -35,13 +37,18 @@ CHANGED = (
 
 @dataclass(slots=True)
 class Candidate:
-    """An item that may come in."""
+    """An item that may come in. `entrant`: its event and where that one's references live."""
 
     position: int
     item: dict[str, Any]
-    event: DoorEvent
+    entrant: Entrant
     key: str
     digest: str
+
+    @property
+    def event(self) -> DoorEvent:
+        """The event."""
+        return self.entrant.event
 
 
 @dataclass(slots=True)
@@ -55,6 +62,7 @@ class Batch:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     refusals: list[Rejected] = field(default_factory=list)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    contradictions: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class Intake:
@@ -66,13 +74,16 @@ class Intake:
         identities: Identities,
         rejected: RejectedItems,
         publishing: Publishing,
+        *,
         zone: tzinfo,
+        spaces: Spaces,
     ) -> None:
         self._archive = archive
         self._identities = identities
         self._rejected = rejected
         self._publishing = publishing
         self._zone = zone
+        self._spaces = spaces
 
     async def receive(self, arrivals: Sequence[Arrival], *, door: Door, now: datetime) -> list[Outcome]:
         """See `Receiver`."""
@@ -113,15 +124,16 @@ class Intake:
         batch.cleaned[position] = item = cleaned.item
         for name in cleaned.dropped:
             batch.dropped[responsible(arrival) or "unknown", name] += 1
-        event = checks.check(item, arrival.authorities, batch.now, self._zone)
-        digest = self._identities.pseudonyms.digest(event.authority, _content(item))
-        return Candidate(position, item, event, archive_key(event.source, event.id), digest)
+        event = checks.check(item, arrival.authorities, batch.now, self._zone, self._spaces)
+        digest = self._identities.hashes.of_content(event.authority, _content(item))
+        entrant = Entrant(event, self._spaces.of_event(event), arrival.is_confirmed)
+        return Candidate(position, item, entrant, archive_key(event.source, event.id), digest)
 
     async def _accept(self, batch: Batch, firsts: dict[str, Candidate]) -> None:
         """Archives and publishes what is new, and publishes again what is archived but was not confirmed."""
-        # Enrolments are looked up first, since they write names before they are archived; for the many others the insert tells.
+        # What changes who is known is looked up first, since it does so before it is archived; for all others the insert tells.
         known = await self._archive.find(
-            key for key, candidate in firsts.items() if isinstance(candidate.event, DoorEnrolmentEvent)
+            key for key, each in firsts.items() if isinstance(each.event, DoorEnrolmentEvent | DoorStaffEvent)
         )
         fresh = await self._resolved(batch, [each for key, each in firsts.items() if key not in known])
         note = UnpublishedBatch(uuid.uuid4().hex, batch.now, tuple(event.key for event in fresh))
@@ -136,16 +148,18 @@ class Intake:
                 batch.outcomes[candidate.position] = Outcome(Status.ACCEPTED, candidate.event.id)
 
     async def _resolved(self, batch: Batch, candidates: list[Candidate]) -> list[Archived]:
-        """The candidates as they will be archived; those whose student cannot be told are refused."""
-        subjects = await self._identities.subjects([candidate.event for candidate in candidates])
+        """The candidates as they will be archived; those that contradict what is known of who somebody is are refused."""
+        answers = await self._identities.identify([candidate.entrant for candidate in candidates], batch.now)
         resolved = []
-        for candidate, subject in zip(candidates, subjects, strict=True):
-            if isinstance(subject, Reject):
-                self._refuse(batch, candidate.position, subject)
+        for candidate, answer in zip(candidates, answers, strict=True):
+            if isinstance(answer, Contradiction):
+                batch.contradictions[candidate.event.authority, answer.kind] += 1
+            if isinstance(answer, Reject):
+                self._refuse(batch, candidate.position, answer)
             else:
-                resolved.append((candidate, subject))
-        await self._identities.remember([(candidate.event, subject) for candidate, subject in resolved])
-        return [_archived(candidate, subject, batch.now) for candidate, subject in resolved]
+                resolved.append((candidate, answer))
+        await self._identities.remember([(candidate.event, answer.subject) for candidate, answer in resolved])
+        return [_archived(candidate, answer, batch.now) for candidate, answer in resolved]
 
     async def _publish(self, note: UnpublishedBatch, new: list[Archived], again: list[Archived]) -> None:
         unconfirmed = await self._publishing.publish_all([*new, *again])
@@ -165,7 +179,7 @@ class Intake:
                 refusal,
                 door=batch.door,
                 now=batch.now,
-                pseudonyms=self._identities.pseudonyms,
+                hashes=self._identities.hashes,
             )
         )
 
@@ -190,20 +204,31 @@ def _content(item: dict[str, Any]) -> bytes:
     return content
 
 
-def _archived(candidate: Candidate, subject: str, now: datetime) -> Archived:
+def _archived(candidate: Candidate, identified: Identified, now: datetime) -> Archived:
     """The event at rest: everything the publisher said but forbidden fields and who the student is."""
     event = candidate.event
     data = {name: value for name, value in candidate.item["data"].items() if name != "person"}
-    item = candidate.item | {"subject": subject, "recordedtime": now.isoformat(), "data": data}
+    data |= _coaches(candidate.entrant)
+    stamps = {"recordedtime": now.isoformat(), "under": identified.under}
+    item = candidate.item | {"subject": identified.subject, **stamps, "data": data}
     return Archived(
         key=candidate.key,
         authority=event.authority,
         type=event.type,
-        subject=subject,
+        subject=identified.subject,
         recorded_at=now,
         digest=candidate.digest,
         event=orjson.dumps(item).decode(),
     )
+
+
+def _coaches(entrant: Entrant) -> dict[str, Any]:
+    """The coaches of an enrolment as they are called behind the door."""
+    place, space = entrant.event.data, entrant.space
+    if not isinstance(place, DoorEnrolmentChanged):
+        return {}
+    coach = {"coach": staff_id(place.coach, space)} if place.coach is not None else {}
+    return coach | ({"coaches": [staff_id(one, space) for one in place.coaches]} if place.coaches else {})
 
 
 def _count(batch: Batch) -> None:
@@ -217,6 +242,8 @@ def _count(batch: Batch) -> None:
         metrics.EVENTS.labels(*labels).inc(count)
     for (authority, name), count in batch.dropped.items():
         metrics.DROPPED_FIELDS.labels(authority, name).inc(count)
+    for (authority, kind), count in batch.contradictions.items():
+        metrics.CONTRADICTIONS.labels(authority, kind).inc(count)
 
 
 def _counted_as(outcome: Outcome) -> str:

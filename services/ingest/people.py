@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
+from services.ingest.contradictions import words
+from services.ingest.nationals import KnownIds, NationalId
 from shared.events import DoorEnrolmentChanged
 
 NEVER = -1
@@ -15,7 +17,7 @@ class PersonRecord:
     """What is known of the person behind a pseudonym.
 
     `revision` is that of the enrolment the flags are from, `names_revision` that of the names, `protected_revision` the
-    highest that said *protected*: names told before it are gone for good.
+    highest that said *protected*: names told before it are gone for good. National ids are known by their keyed hashes alone.
     """
 
     authority: str
@@ -26,6 +28,22 @@ class PersonRecord:
     revision: int = NEVER
     names_revision: int = NEVER
     protected_revision: int = NEVER
+    national_ids: KnownIds = field(default_factory=KnownIds)
+
+
+def with_national_ids(
+    record: PersonRecord, enrolment: DoorEnrolmentChanged, stated: tuple[NationalId, ...], *, is_confirmed: bool
+) -> PersonRecord:
+    """The record after the national ids that an enrolment states, the valid one first. Names stay as they are.
+
+    Raises:
+        Contradiction: they are another person's, as far as can be told.
+    """
+    person = None if enrolment.protected else enrolment.person
+    told = words(person.given_name, person.family_name) if person else frozenset()
+    agree = bool(told & words(record.given_name, record.family_name))
+    known = record.national_ids.after(stated, names_agree=agree, is_confirmed=is_confirmed)
+    return replace(record, national_ids=known)
 
 
 def fold(record: PersonRecord, enrolment: DoorEnrolmentChanged) -> PersonRecord:

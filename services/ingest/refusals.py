@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.ingest.arrivals import Arrival, Door, Unreadable
-from services.ingest.pseudonyms import Pseudonyms
+from services.ingest.pseudonyms import KeyedHashes
 from services.ingest.rejected import LONGEST_CONTENT, Rejected
 from shared.errors import FieldError, Reject
 from shared.events import canonical_json
@@ -34,7 +34,7 @@ def responsible(arrival: Arrival) -> str | None:
 
 
 def refused(
-    arrival: Arrival, cleaned: Any, refusal: Reject, *, door: Door, now: datetime, pseudonyms: Pseudonyms
+    arrival: Arrival, cleaned: Any, refusal: Reject, *, door: Door, now: datetime, hashes: KeyedHashes
 ) -> Rejected:
     """What is kept of a refused item.
 
@@ -44,11 +44,11 @@ def refused(
         refusal: why.
         door: how it came.
         now: time of receipt.
-        pseudonyms: for the digest by which a repetition is recognised.
+        hashes: for the digest by which a repetition is recognised.
     """
     authority = responsible(arrival)
     text = arrival.item.text if isinstance(arrival.item, Unreadable) else canonical_json(cleaned).decode()
-    identity = pseudonyms.digest(authority or "", text.encode())[:32]
+    identity = hashes.of_content(authority or "", text.encode())[:32]
     is_known = cleaned is not None or isinstance(arrival.item, Unreadable)
     return Rejected(
         id=identity,

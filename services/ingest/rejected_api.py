@@ -25,6 +25,12 @@ LONGEST_PAGE = 1000
 
 Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="items a page")]
 After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+Confirm = Annotated[
+    bool,
+    Query(
+        description="it is right although it contradicts what is known: the new national id or staff member replaces it"
+    ),
+]
 ItemId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -75,8 +81,10 @@ class RejectedDesk:
             raise Problem(HTTPStatus.NOT_FOUND, "there is no such rejected item")
         return found
 
-    async def replay(self, authority: str | None, item_id: str) -> Response:
+    async def replay(self, authority: str | None, item_id: str, *, is_confirmed: bool = False) -> Response:
         """Sends the item through the door again.
+
+        `is_confirmed`: a person has looked at it, and it is right although it contradicts what is known of who somebody is.
 
         Raises:
             Problem: 404, 409 when there is nothing to send, 422 when it is refused again.
@@ -85,7 +93,8 @@ class RejectedDesk:
         if item.content is None:
             raise Problem(HTTPStatus.CONFLICT, "its content is not kept: too long, or replayed before")
         spoken_for = self._authorities if item.authority is None else frozenset({item.authority})
-        outcomes = await self._door.receive([Arrival(read_item(item.content.encode()), spoken_for, item.authority)])
+        arrival = Arrival(read_item(item.content.encode()), spoken_for, item.authority, is_confirmed)
+        outcomes = await self._door.receive([arrival])
         if outcomes[0].status is not Status.REJECTED:
             await self._items.mark_replayed(item.id)
         return answer(outcomes, every=True, single=True)
@@ -135,9 +144,9 @@ def router(desk: RejectedDesk, access: Access) -> APIRouter:
         responses=replayed,
         dependencies=service,
     )
-    async def replay_any(item_id: ItemId) -> Response:
+    async def replay_any(item_id: ItemId, confirm: Confirm = False) -> Response:
         """Send a refused item through the door again."""
-        return await desk.replay(None, item_id)
+        return await desk.replay(None, item_id, is_confirmed=confirm)
 
     return routes
 

@@ -2,7 +2,8 @@
 
     {_id: "p_…:3", rev, student, n, authority, state, created_at, due_at, failures, begun, joined,
      change: {data of risk.level_changed.v1 or risk.alert_withdrawn.v1}, withdraws: "p_…:2" (withdrawals only),
-     sought: {coach, school_unit}, refusals: [{staff, email, answer}], told: {staff, role}, sent_at, problem, mark}
+     sought: {coaches, school_unit}, refusals: [{staff, email, answer}], telling: {before, detour: {level, alert, since}},
+     told: {staff, role, level}, sent_at, problem, mark}
 
 `due_at` exists while the alert is not final, and orders all work; for `sending` it is the end of the lease. Every change
 of one alert is guarded by `rev`; `mark` is that of the last one.
@@ -11,14 +12,14 @@ of one alert is guarded by `rev`; `mark` is that of the last one.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
 
-from services.notify.alerts import GATHER, Alert, AlertState, Refusal
-from services.notify.places import Place
-from shared.events import AlertWithdrawn, AlertWithdrawnEvent, RiskLevelChanged, RiskLevelChangedEvent
+from services.notify.alerts import GATHER, Alert, AlertState, Detour, Refusal, Telling
+from services.notify.places import Situation
+from shared.events import AlertWithdrawn, AlertWithdrawnEvent, Level, RiskLevelChanged, RiskLevelChangedEvent
 from shared.mongo import UpdateOne
 
 AlertEvent = RiskLevelChangedEvent | AlertWithdrawnEvent
@@ -50,17 +51,20 @@ def new_document(event: AlertEvent, now: datetime, *, newest: int, withdrawn: Co
 
 def update_of(alert: Alert, fields: dict[str, Any], mark: str) -> UpdateOne:
     """Writes fields (`None` removes one) while the alert is as it was read."""
+    update = operators({**fields, "rev": alert.rev + 1, "mark": mark})
+    return UpdateOne({"_id": alert.id, "rev": alert.rev}, update)
+
+
+def operators(fields: dict[str, Any]) -> dict[str, Any]:
+    """An update that writes fields; `None` removes one."""
     kept = {name: value for name, value in fields.items() if value is not None}
     gone = {name: "" for name, value in fields.items() if value is None}
-    update: dict[str, Any] = {"$set": {**kept, "rev": alert.rev + 1, "mark": mark}}
-    if gone:
-        update["$unset"] = gone
-    return UpdateOne({"_id": alert.id, "rev": alert.rev}, update)
+    return {name: chosen for name, chosen in (("$set", kept), ("$unset", gone)) if chosen}
 
 
 def read_alert(document: dict[str, Any]) -> Alert:
     """The alert of a document."""
-    person = document.get("told")
+    person = document.get("told", {})
     contract = AlertWithdrawn if "withdraws" in document else RiskLevelChanged
     return Alert(
         id=document["_id"],
@@ -75,21 +79,44 @@ def read_alert(document: dict[str, Any]) -> Alert:
         waited="sought" in document,
         begun=document.get("begun", False),
         refusals=tuple(Refusal(**item) for item in document.get("refusals", [])),
+        telling=_telling(document.get("telling")),
         told=(person["staff"], person["role"]) if person else None,
+        level_told=Level(person["level"]) if "level" in person else None,
         sent_at=document.get("sent_at"),
         problem=document.get("problem"),
         joined=document.get("joined"),
     )
 
 
-def told(staff: str, role: str) -> dict[str, Any]:
-    """Fields that note who was mailed."""
-    return {"told": {"staff": staff, "role": role}}
+def told(staff: str, role: str, level: Level) -> dict[str, Any]:
+    """Fields that note who was mailed, and which level the mail gave as the present one."""
+    return {"told": {"staff": staff, "role": role, "level": level.value}}
 
 
-def sought(place: Place) -> dict[str, Any]:
-    """Fields that make the alert be found when this coach, or somebody at this unit, becomes known."""
-    return {"sought": {"coach": place.coach, "school_unit": place.school_unit}}
+def telling(what: Telling | None) -> dict[str, Any]:
+    """Fields that note what a mail is about to tell."""
+    if what is None:
+        return {"telling": None}
+    detour = what.detour and {
+        "level": what.detour.level.value,
+        "alert": what.detour.alert,
+        "since": what.detour.since and what.detour.since.isoformat(),
+    }
+    return {"telling": {"before": what.before.value, "detour": detour}}
+
+
+def _telling(document: dict[str, Any] | None) -> Telling | None:
+    if document is None:
+        return None
+    found = document["detour"]
+    since = date.fromisoformat(found["since"]) if found and found["since"] else None
+    detour = Detour(Level(found["level"]), found["alert"], since) if found else None
+    return Telling(Level(document["before"]), detour)
+
+
+def sought(about: Situation) -> dict[str, Any]:
+    """Fields that make the alert be found when one of these coaches, or somebody at this unit, becomes known."""
+    return {"sought": {"coaches": list(about.coaches), "school_unit": about.school_unit}}
 
 
 def refusals(given: tuple[Refusal, ...]) -> dict[str, Any]:
@@ -100,4 +127,4 @@ def refusals(given: tuple[Refusal, ...]) -> dict[str, Any]:
 def seeks(document: dict[str, Any], authority: str, staff: str, scope: list[str]) -> bool:
     """Whether an alert waits for this person, or for somebody at one of these units."""
     wanted = document["sought"]
-    return document["authority"] == authority and (wanted["coach"] == staff or wanted["school_unit"] in scope)
+    return document["authority"] == authority and (staff in wanted.get("coaches", ()) or wanted["school_unit"] in scope)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from services.notify.alert_documents import AlertEvent, new_document, read_alert, seeks, update_of
+from services.notify.alert_documents import AlertEvent, new_document, operators, read_alert, seeks, update_of
 from services.notify.alerts import LEASE, OPEN, WAITING, Alert, AlertState
 from services.notify.together import Together
 from shared.mongo import ASCENDING, IndexModel, InsertOne, bulk_write, ensure_indexes, outages
@@ -16,8 +16,6 @@ from shared.mongo import ASCENDING, IndexModel, InsertOne, bulk_write, ensure_in
 if TYPE_CHECKING:
     from shared.mongo import Collection, Database
 
-SPOKEN = {AlertState.SENDING.value, AlertState.SENT.value, AlertState.NEEDLESS.value}
-"""Nothing older may be mailed after it. A needless withdrawal has made sure that what was told before is right."""
 WAITING_VALUES = [state.value for state in WAITING]
 OPEN_VALUES = [state.value for state in OPEN]
 
@@ -33,13 +31,9 @@ class Filter:
 
 @dataclass(slots=True)
 class Standing:
-    """What is stored of one student. `newest`: the highest `n` of all; `spoken`: of those that nothing older may follow.
-
-    `withdrawn`: ids of the changes that withdrawals name.
-    """
+    """What is stored of one student. `newest`: the highest `n`; `withdrawn`: ids of the changes that withdrawals name."""
 
     newest: int = 0
-    spoken: int = 0
     withdrawn: set[str] = field(default_factory=set)
 
 
@@ -51,7 +45,7 @@ class Alerts:
         self._add = Together(self._insert)
         self._open = Together(self._find_open)
         self._change = Together(self._write)
-        self._standing = Together(self._find_standing)
+        self._all = Together(self._find_all)
         self._wake_students = Together(self._wake_all)
 
     async def prepare(self) -> None:
@@ -82,42 +76,35 @@ class Alerts:
             for position, document in enumerate(documents)
         ]
 
-    async def standing(self, student: str) -> Standing:
-        """What the student's other alerts mean for one of them."""
-        return await self._standing(student)
-
-    async def _find_standing(self, students: list[str]) -> list[Standing]:
-        found = await self._standing_of(students)
-        return [found[student] for student in students]
-
     async def _standing_of(self, students: list[str]) -> dict[str, Standing]:
         found: dict[str, Standing] = defaultdict(Standing)
-        fields = {"student": 1, "n": 1, "state": 1, "withdraws": 1}
+        fields = {"student": 1, "n": 1, "withdraws": 1}
         with outages():
             async for document in self._alerts.find({"student": {"$in": sorted(set(students))}}, fields):
                 known = found[document["student"]]
                 known.newest = max(known.newest, document["n"])
-                if document["state"] in SPOKEN:
-                    known.spoken = max(known.spoken, document["n"])
                 if "withdraws" in document:
                     known.withdrawn.add(document["withdraws"])
         return found
 
     async def of(self, student: str) -> list[Alert]:
         """All alerts of a student, oldest first."""
-        with outages():
-            found = [read_alert(document) async for document in self._alerts.find({"student": student})]
-        return sorted(found, key=lambda alert: alert.change.n)
+        return await self._all(student)
+
+    async def _find_all(self, students: list[str]) -> list[list[Alert]]:
+        return await self._find(students, {})
 
     async def open(self, student: str) -> list[Alert]:
         """The student's alerts that are not final, oldest change first."""
         return await self._open(student)
 
     async def _find_open(self, students: list[str]) -> list[list[Alert]]:
+        return await self._find(students, {"state": {"$in": OPEN_VALUES}})
+
+    async def _find(self, students: list[str], which: dict[str, Any]) -> list[list[Alert]]:
         found: dict[str, list[Alert]] = {student: [] for student in students}
-        query = {"student": {"$in": sorted(found)}, "state": {"$in": OPEN_VALUES}}
         with outages():
-            async for document in self._alerts.find(query):
+            async for document in self._alerts.find({"student": {"$in": sorted(found)}, **which}):
                 found[document["student"]].append(read_alert(document))
         return [sorted(found[student], key=lambda alert: alert.change.n) for student in students]
 
@@ -125,8 +112,7 @@ class Alerts:
         """Takes the lease; nothing when another replica was faster. Returns the alert as it stands then."""
         until = now + LEASE
         fields: dict[str, Any] = {"state": AlertState.SENDING.value, "due_at": until}
-        # Its last holder is dead, and may have handed the mail over.
-        begun = alert.begun or alert.state is AlertState.SENDING
+        begun = alert.begun or alert.abandoned
         if begun:
             fields["begun"] = True
         if not await self.change(alert, fields):
@@ -137,6 +123,12 @@ class Alerts:
         """Prolongs the lease, unless it has been lost."""
         with outages():
             await self._alerts.update_one({"_id": alert.id, "rev": alert.rev}, {"$set": {"due_at": now + LEASE}})
+
+    async def note(self, alert: Alert, fields: dict[str, Any]) -> bool:
+        """Writes fields (`None` removes one) under the lease, which goes on; says whether it is still held."""
+        with outages():
+            result = await self._alerts.update_one({"_id": alert.id, "rev": alert.rev}, operators(fields))
+        return bool(result.matched_count)
 
     async def change(self, alert: Alert, fields: dict[str, Any]) -> bool:
         """Writes fields of an alert (`None` removes one) unless somebody has changed it since it was read; says which."""

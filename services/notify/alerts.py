@@ -7,6 +7,8 @@ A change of level:
      │  │      ├──────> withdrawn    a withdrawal names it; never mailed
      │  │      ├──────> withheld     the student has died
      │  └──────┤
+     │         ├──────> joined       a newer change tells of this one too: nobody could be told of it in its time
+     │         ├──────> needless     nobody was told of what it takes back
      │         ├──────> pending        nobody is known who could be told ─┐ looked at again when staff or enrolments change,
      │         └──────> undeliverable  every address was refused ─────────┘ and from time to time
      └── (mail system or ingest away: again later)
@@ -17,18 +19,19 @@ A withdrawal of an earlier change goes the same way, with other ends than supers
        ├──────> needless   the change was never mailed, and nobody believes in a level that is not so
        └──────> joined     a newer withdrawal for the same person tells of this one too
 
-What exactly a withdrawal needs is decided in `withdrawals`. An alert that is not final always has `due_at`: when it is
-looked at next. `sending` is a lease: when it runs out, its holder is taken for dead and another replica goes on.
+What exactly a change needs is decided in `changes`, a withdrawal in `withdrawals`. An alert that is not final always has
+`due_at`: when it is looked at next. `sending` is a lease: when it runs out, its holder is taken for dead and another replica
+goes on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from services.notify.recipients import Address
-from shared.events import AlertWithdrawn, RiskLevelChanged
+from shared.events import AlertWithdrawn, Level, RiskLevelChanged
 
 LEASE = timedelta(seconds=20)
 """How long an alert stays untouched after its holder has died."""
@@ -72,6 +75,9 @@ WAITING = (AlertState.PENDING, AlertState.UNDELIVERABLE)
 OPEN = (AlertState.DUE, AlertState.SENDING, *WAITING)
 """Not final."""
 
+SPOKEN = (AlertState.SENDING, AlertState.SENT, AlertState.NEEDLESS)
+"""Nothing older may be mailed after it. A needless one has made sure that what was told before is right."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -80,6 +86,26 @@ class Refusal:
     staff: str
     email: str
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """A level that the student had between two mails, and that nobody was told of.
+
+    `alert`: id of the change that brought it, `since`: the day; nothing when it is known only by what followed it.
+    """
+
+    level: Level
+    alert: str | None = None
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the mail of a change tells beside its level now. `before`: the level that was told last."""
+
+    before: Level
+    detour: Detour | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +118,10 @@ class Alert:
         failures: Attempts in a row that found the mail system or ingest away, or nobody to tell.
         waited: Somebody to tell has been looked for in vain at least once.
         begun: The mail system may have taken the mail although nobody heard its answer.
+        telling: What the mail of a change tells, noted before it is handed over.
         told: Staff id and role of the person mailed; nothing before.
-        joined: Id of the withdrawal that tells of this one too.
+        level_told: The level that the mail gave as the present one; nothing before.
+        joined: Id of the newer alert that tells of this one too.
     """
 
     id: str
@@ -108,7 +136,9 @@ class Alert:
     waited: bool = False
     begun: bool = False
     refusals: tuple[Refusal, ...] = field(default=())
+    telling: Telling | None = None
     told: tuple[str, str] | None = None
+    level_told: Level | None = None
     sent_at: datetime | None = None
     problem: str | None = None
     joined: str | None = None
@@ -127,6 +157,11 @@ class Alert:
     def unsettled(self) -> bool:
         """Whether a mail of it is being handed over, or may have been: only its own next attempt can tell."""
         return self.state is AlertState.SENDING or (self.begun and self.state in OPEN)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a holder that is dead may have handed the mail over; of a change not before what the mail tells was noted."""
+        return self.state is AlertState.SENDING and (self.withdraws is not None or self.telling is not None)
 
 
 def retry_after(failures: int) -> timedelta:

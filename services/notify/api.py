@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from services.notify.alert_store import Alerts, Filter
-from services.notify.alerts import Alert, AlertState
+from services.notify.alerts import Alert, AlertState, Refusal
 from shared.errors import Outage
 from shared.events import Level
 
@@ -20,16 +20,18 @@ BEARER = HTTPBearer(auto_error=False, description="service token")
 
 
 class RefusalOut(BaseModel):
-    """A mail system's final no to an address of a member of staff."""
+    """A mail system's final no to an address of a member of staff, named as in `AlertOut`."""
 
     staff: str
+    staff_space: str | None
     answer: str
 
 
 class AlertOut(BaseModel):
-    """One alert. `told` is the staff id of the person mailed, `role` why it was that person.
+    """One alert. `told` is the staff id of the person mailed as its publisher wrote it, `told_space` the space in which it is
+    unique, `role` why it was that person.
 
-    `kind`: a change of level, or the withdrawal of an earlier one, `withdraws`. `joined`: id of the withdrawal whose mail tells
+    `kind`: a change of level, or the withdrawal of an earlier one, `withdraws`. `joined`: id of the newer alert that tells
     of this one too. `cause`: what lies behind it. `begun`: the mail may be out although the mail system's answer is not known.
     """
 
@@ -55,6 +57,7 @@ class AlertOut(BaseModel):
     begun: bool
     problem: str | None
     told: str | None
+    told_space: str | None
     role: str | None
     refusals: list[RefusalOut]
 
@@ -109,7 +112,8 @@ def _away(outage: Outage) -> HTTPException:
 
 
 def _shown(alert: Alert) -> AlertOut:
-    told, role = alert.told or (None, None)
+    staff, role = alert.told or (None, None)
+    told, told_space = _as_published(staff) if staff is not None else (None, None)
     change = alert.change
     return AlertOut(
         id=alert.id,
@@ -134,6 +138,18 @@ def _shown(alert: Alert) -> AlertOut:
         begun=alert.begun,
         problem=alert.problem,
         told=told,
+        told_space=told_space,
         role=role,
-        refusals=[RefusalOut(staff=item.staff, answer=item.answer) for item in alert.refusals],
+        refusals=[_refusal(item) for item in alert.refusals],
     )
+
+
+def _refusal(refusal: Refusal) -> RefusalOut:
+    staff, space = _as_published(refusal.staff)
+    return RefusalOut(staff=staff, staff_space=space, answer=refusal.answer)
+
+
+def _as_published(staff: str) -> tuple[str, str | None]:
+    """`staff:SPACE/ID` → `staff:ID` and its space; nothing where an id has none."""
+    space, slash, name = staff.removeprefix("staff:").partition("/")
+    return (f"staff:{name}", space) if slash else (staff, None)

@@ -32,7 +32,10 @@ PREFETCH = 200
 
 
 def now() -> datetime:
-    """The wall clock. Only retries, leases and measurements use it; what an alert says does not depend on it."""
+    """The wall clock, for retries, leases, measurements, and for where a student is today, which decides who is told.
+
+    What an alert says of the level does not depend on it.
+    """
     return datetime.now(UTC)
 
 
@@ -45,7 +48,7 @@ def build(settings: Settings) -> FastAPI:
     token = settings.secret("service_token", TOKEN_LENGTH)
     mailer = SmtpMailer(smtp_server(settings.smtp_url))
     running = connect(NAME, settings)
-    people, alerts = People(running.database), Alerts(running.database)
+    people, alerts = People(running.database, settings.zone), Alerts(running.database)
     names = IngestNames(settings.ingest_url, token)
     delivery = Delivery(
         people,

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import assert_never
 
 from services.notify.alert_documents import AlertEvent
 from services.notify.alert_store import Alerts
 from services.notify.alerts import OPEN
 from services.notify.dispatch import Dispatcher
-from services.notify.store import People
+from services.notify.store import Kept, People
 from shared import metrics
+from shared.errors import Reject
 from shared.events import (
     AlertWithdrawnEvent,
+    AnyEvent,
     EnrolmentChangedEvent,
     RiskLevelChangedEvent,
     StaffChangedEvent,
@@ -33,19 +34,21 @@ PeopleEvent = StaffChangedEvent | EnrolmentChangedEvent
 def people_handler(
     people: People, alerts: Alerts, dispatcher: Dispatcher, clock: Callable[[], datetime]
 ) -> Callable[[PeopleEvent], Awaitable[None]]:
-    """Handler of `notify.events`."""
+    """Handler of `notify.events`. It raises `Reject` for a message of another type."""
 
-    async def keep(event: PeopleEvent) -> None:
+    async def keep(event: AnyEvent) -> None:
         # Woken also by a repetition: the first delivery may have died between keeping and waking.
         match event:
             case StaffChangedEvent():
-                await people.keep_staff(event)
+                kept = await people.keep_staff(event)
                 found = await alerts.wake_for(event.authority, event.subject, event.data.scope, clock())
             case EnrolmentChangedEvent():
-                await people.keep_enrolment(event)
+                kept = await people.keep_enrolment(event)
                 found = await alerts.wake_student(event.subject, clock())
             case _:
-                assert_never(event)
+                raise Reject(f"notify.events takes staff.changed and enrolment.changed only, not {event.type}")
+        if kept is Kept.OLDER:
+            metrics.OLDER_THAN_KNOWN.labels(SERVICE, event.authority, event.type).inc()
         if found:
             dispatcher.sweep_soon()
 
@@ -58,12 +61,22 @@ def people_handler(
 def risk_handler(
     alerts: Alerts, dispatcher: Dispatcher, clock: Callable[[], datetime]
 ) -> Callable[[AlertEvent], Awaitable[None]]:
-    """Handler of `notify.risk`: returns when the alert is stored, whether or not it can be mailed now."""
+    """Handler of `notify.risk`: returns when the alert is stored, whether or not it can be mailed now.
 
-    async def handle(event: RiskLevelChangedEvent | AlertWithdrawnEvent) -> None:
-        state = await through_outages(lambda: alerts.add(event, clock()), service=SERVICE)
+    It raises `Reject` for a message of another type.
+    """
+
+    async def handle(event: AlertEvent) -> None:
+        alert = _alert_event(event)
+        state = await through_outages(lambda: alerts.add(alert, clock()), service=SERVICE)
         if state is not None and state not in OPEN:
             metrics.ALERTS.labels(state.value).inc()
         dispatcher.wake(event.subject)
 
     return handle
+
+
+def _alert_event(event: AnyEvent) -> AlertEvent:
+    if isinstance(event, RiskLevelChangedEvent | AlertWithdrawnEvent):
+        return event
+    raise Reject(f"notify.risk takes risk.level_changed and risk.alert_withdrawn only, not {event.type}")

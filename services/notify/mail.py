@@ -19,6 +19,8 @@ from services.notify.recipients import Recipient
 
 ALERT_HEADER = "X-Kvar-Alert-Id"
 RECEIVED_HEADER = "X-Kvar-Event-Received"
+WITHDRAWS_HEADER = "X-Kvar-Withdraws"
+"""Only in a withdrawal: the id of the alert that it takes back."""
 
 
 class UnusableAddress(ValueError):
@@ -68,6 +70,8 @@ class Composer:
         message["Auto-Submitted"] = "auto-generated"
         message[ALERT_HEADER] = alert.id
         message[RECEIVED_HEADER] = alert.change.received_at.isoformat()
+        if alert.withdraws is not None:
+            message[WITHDRAWS_HEADER] = alert.withdraws
         message["Content-Language"] = language_of(recipient).code
         text = self._render("alert.txt.j2", letter, recipient)
         message.set_content(text, charset="utf-8", cte="quoted-printable")

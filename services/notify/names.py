@@ -31,7 +31,7 @@ class Names(Protocol):
 
 
 class _Person(BaseModel):
-    """Ingest's answer. Names are absent or null when the identity is protected."""
+    """Ingest's answer. Names are absent or null when the identity is protected; a student may have one only."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -78,6 +78,5 @@ class IngestNames:
             raise Outage(f"ingest's answer has {error.error_count()} faults") from None
         if person.protected:
             raise Protected
-        if not (person.given_name and person.family_name):
-            return None
-        return Name(person.given_name, person.family_name)
+        name = Name(person.given_name, person.family_name)
+        return name if name.full else None

@@ -1,87 +1,78 @@
-"""Where a student belongs, derived from all statements about their enrolments. Pure, and the same in any order."""
+"""What notify knows of a student: all places with what a mail must heed, and who and where the student is today. Pure.
+
+Where a student is on a day is one rule of all services: `shared.events.places`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime, tzinfo
+from typing import NamedTuple
 
-from shared.events import EnrolmentChanged, EnrolmentStatus, content_digest
+from shared.events import EnrolmentChanged
+from shared.events.places import Place, Presence, place_of, whereabouts
+
+
+class Statement(NamedTuple):
+    """The valid version of a place, and what it says of the student. `deceased`: the place ended with the student's death."""
+
+    place: Place
+    protected: bool
+    deceased: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A student's place at a school on a given day.
+class Situation:
+    """Where a student is on a day, for those who write about them.
 
     Attributes:
-        school_unit: Code of the unit; nothing when no enrolment is known and the alert names none.
-        coach: `staff:…` of the adult who follows the student.
-        protected: Protected identity, by any of the student's enrolments: the strictest statement counts.
-        ended: The student had left by that day.
+        school_unit: Code of the unit; nothing when no place is known and the alert names none.
+        coaches: `staff:…` of the adults who follow the student, first who is told first.
+        protected: Protected identity, by any of the student's places: the strictest statement counts.
+        left: The student was at the unit, and is nowhere on that day.
         deceased: The student has died: nobody is written to any more.
-        known: Whether any enrolment is known at all.
+        known: Whether any place is known at all.
     """
 
     school_unit: str | None
-    groups: tuple[str, ...]
-    coach: str | None
+    coaches: tuple[str, ...]
     protected: bool
-    ended: bool
+    left: bool
     deceased: bool
     known: bool
 
 
-def merged(known: Sequence[EnrolmentChanged], news: EnrolmentChanged) -> list[EnrolmentChanged] | None:
-    """The enrolments with the new statement in its place, or nothing when a statement as new is already there.
+def statement_of(data: EnrolmentChanged, time: datetime, zone: tzinfo) -> Statement:
+    """What an event states. `time`: the event's; `zone`: the authority's."""
+    return Statement(place_of(data, time, zone), data.protected, data.end_reason == "deceased")
 
-    Key: school unit and first day. The highest revision wins, on a tie the greater digest of the content.
-    """
-    others = [fact for fact in known if _key(fact) != _key(news)]
-    same = [fact for fact in known if _key(fact) == _key(news)]
-    if same and _age(same[0]) >= _age(news):
+
+def same_place(known: Sequence[Statement], news: Statement) -> Statement | None:
+    """The known version of the place that a statement speaks of."""
+    return next((one for one in known if one.place.key == news.place.key), None)
+
+
+def merged(known: Sequence[Statement], news: Statement) -> list[Statement] | None:
+    """The statements with the new one in its place, or nothing when one as new is already there."""
+    before = same_place(known, news)
+    if before is not None and not news.place.supersedes(before.place):
         return None
-    return sorted([*others, news], key=_key)
+    return sorted([*(one for one in known if one is not before), news], key=lambda one: one.place.key)
 
 
-def place_on(enrolments: Sequence[EnrolmentChanged], day: date, *, school_unit: str | None) -> Place:
-    """The student's place on a day (the newest school day in their facts, never the wall clock).
-
-    The enrolment that covers the day; of several the one at `school_unit` (what scoring saw), then the latest to start;
-    if none covers it, the last that had begun, else the first to come.
-    """
-    valid = [fact for fact in enrolments if fact.state == "recorded"]
-    protected = any(fact.protected for fact in valid)
-    if not valid:
-        return Place(school_unit, (), None, protected, ended=False, deceased=False, known=False)
-
-    def preference(fact: EnrolmentChanged) -> tuple[bool, bool, bool, int, str]:
-        begun = fact.starts_on <= day
-        nearness = fact.starts_on.toordinal() * (1 if begun else -1)
-        return _covers(fact, day), begun, fact.school_unit == school_unit, nearness, fact.school_unit
-
-    current = max(valid, key=preference)
-    return Place(
-        school_unit=current.school_unit,
-        groups=tuple(current.groups),
-        coach=current.coach,
+def situation(statements: Sequence[Statement], day: int, *, school_unit: str | None) -> Situation:
+    """The student's situation on a day. `school_unit`: as the alert has it, serves where no place is known at all."""
+    valid = [one for one in statements if one.place.is_recorded]
+    protected = any(one.protected for one in valid)
+    found = whereabouts([one.place for one in valid], day)
+    if found is None:
+        return Situation(school_unit, (), protected, left=False, deceased=False, known=False)
+    return Situation(
+        school_unit=found.place.school_unit,
+        coaches=found.place.coaches,
         protected=protected,
-        ended=current.starts_on <= day and not _covers(current, day),
-        deceased=any(fact.end_reason == "deceased" for fact in valid),
+        left=found.presence is Presence.ENDED,
+        deceased=any(one.deceased for one in valid),
         known=True,
     )
-
-
-def _key(fact: EnrolmentChanged) -> tuple[str, date]:
-    return fact.school_unit, fact.starts_on
-
-
-def _age(fact: EnrolmentChanged) -> tuple[int, str]:
-    return fact.revision, content_digest(fact.model_dump(mode="json"))
-
-
-def _covers(fact: EnrolmentChanged, day: date) -> bool:
-    if fact.starts_on > day:
-        return False
-    if fact.ends_on is not None:
-        return day <= fact.ends_on
-    return fact.status is not EnrolmentStatus.ENDED

@@ -1,11 +1,11 @@
-"""Who is told about a student: the coach, else the unit's coordinator, else its principal. Pure."""
+"""Who is told about a student: the coaches in their order, else the unit's coordinator, else its principal. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from services.notify.places import Place
+from services.notify.places import Situation
 from shared.events import StaffRole
 
 FALLBACKS = (StaffRole.COORDINATOR, StaffRole.PRINCIPAL)
@@ -37,28 +37,35 @@ Address = tuple[str, str]
 """Staff id and e-mail address: a refused address does not speak against a new one of the same person."""
 
 
-def choose(place: Place, staff: Sequence[StaffMember], refused: Collection[Address] = ()) -> Recipient | None:
+def choose(about: Situation, staff: Sequence[StaffMember], refused: Collection[Address] = ()) -> Recipient | None:
     """The first who can be told. `staff` are people of the student's authority; `refused` are addresses to pass over.
 
     Being named as coach by the enrolment is enough, whatever roles the person has. Of several coordinators or
     principals the one with the smallest staff id, so that all alerts of a student reach the same person.
     """
-    able = sorted(
-        (member for member in staff if member.active and (member.staff, member.email) not in refused),
-        key=lambda member: member.staff,
-    )
-    for member in able:
-        if member.staff == place.coach:
-            return Recipient(member, StaffRole.COACH)
+    able = {member.staff: member for member in staff if _can_be_told(member, refused)}
+    for coach in about.coaches:
+        if coach in able:
+            return Recipient(able[coach], StaffRole.COACH)
     for role in FALLBACKS:
-        for member in able:
-            if role in member.roles and place.school_unit in member.scope:
-                return Recipient(member, role)
+        for name in sorted(able):
+            if role in able[name].roles and about.school_unit in able[name].scope:
+                return Recipient(able[name], role)
     return None
 
 
-def coach_may_follow(place: Place, staff: Sequence[StaffMember]) -> bool:
-    """Whether the coach is still unknown: the events that name them may be just behind the alert."""
-    if not place.known:
+def coach_may_follow(about: Situation, staff: Sequence[StaffMember], refused: Collection[Address] = ()) -> bool:
+    """Whether a coach who comes first is still unknown: the events that name them may be just behind the alert."""
+    if not about.known:
         return True
-    return place.coach is not None and all(member.staff != place.coach for member in staff)
+    known = {member.staff: member for member in staff}
+    for coach in about.coaches:
+        if coach not in known:
+            return True
+        if _can_be_told(known[coach], refused):
+            return False
+    return False
+
+
+def _can_be_told(member: StaffMember, refused: Collection[Address]) -> bool:
+    return member.active and (member.staff, member.email) not in refused

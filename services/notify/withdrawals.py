@@ -11,72 +11,31 @@ Two replicas, at a change and at its withdrawal in the same moment, cannot miss 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 
 from services.notify.alerts import OPEN, Alert, AlertState, Said
-from shared.events import Level
+from services.notify.changes import level_told
+from services.notify.verdicts import Close, Join, Needless, TellLevel, TellWithdrawn, Wait, WithdrawalVerdict
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Look again at this time: a mail is being handed over, or may have been."""
-
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """The change that is withdrawn has not been mailed: make it final, then decide again."""
-
-    change: Alert
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """A newer withdrawal, still to be mailed to the same person, tells of this one too."""
-
-    other: Alert
-
-
-@dataclass(frozen=True, slots=True)
-class Needless:
-    """Nobody has to be told."""
-
-
-@dataclass(frozen=True, slots=True)
-class TellWithdrawn:
-    """These mailed changes no longer apply; `said` is the newest word on the level."""
-
-    changes: tuple[Alert, ...]
-    said: Said
-
-
-@dataclass(frozen=True, slots=True)
-class TellLevel:
-    """No mailed change is wrong, but the level last told, `before`, is no longer the level."""
-
-    before: Level
-
-
-Verdict = Wait | Close | Join | Needless | TellWithdrawn | TellLevel
-
-
-def decide(withdrawal: Alert, known: Sequence[Alert], now: datetime) -> Verdict:
+def decide(withdrawal: Alert, known: Sequence[Alert], now: datetime) -> WithdrawalVerdict:
     """What is to be done next with a withdrawal whose lease is held. `known`: all stored alerts of the student."""
     n = withdrawal.change.n
-    unsettled = [alert.due_at for alert in known if alert.change.n < n and alert.unsettled and alert.due_at]
+    named = next((alert for alert in known if alert.id == withdrawal.withdraws), None)
+    joined = named.joined if named is not None else None
+    unsettled = [a.due_at for a in known if (a.change.n < n or a.id == joined) and a.unsettled and a.due_at]
     if unsettled:
         return Wait(max(unsettled))
-    named = next((alert for alert in known if alert.id == withdrawal.withdraws), None)
-    if named is not None and named.state in OPEN:
+    if named is not None and (named.state in OPEN or (joined and _mail_of(named, known) is None)):
         return Close(named)
     newer = [alert for alert in known if alert.change.n > n]
     wrong = _mailed_and_wrong(withdrawal, known)
     if wrong:
         return _leave_to(newer, wrong, known, now) or TellWithdrawn(wrong, _newest_word(withdrawal, newer))
-    before = _level_told(known)
-    if newer or before is withdrawal.change.to_level:
+    before = level_told(known)
+    tells_itself = [a for a in newer if not withdrawal.begun or a.state is AlertState.SENT]
+    if tells_itself or before is withdrawal.change.to_level:
         return Needless()
     return TellLevel(before)
 
@@ -84,15 +43,30 @@ def decide(withdrawal: Alert, known: Sequence[Alert], now: datetime) -> Verdict:
 def _mailed_and_wrong(withdrawal: Alert, known: Sequence[Alert]) -> tuple[Alert, ...]:
     """The mailed changes named by a withdrawal and by those that have joined it, at first or second hand; oldest first.
 
-    One that was superseded when its mail may have been out already counts, too.
+    One that was superseded when its mail may have been out already counts, too, and one of which a newer change has told.
     """
     ids = {withdrawal.id}
     for alert in sorted(known, key=lambda other: -other.change.n):  # a withdrawal joins newer ones only
         if alert.joined in ids:
             ids.add(alert.id)
     named = {alert.withdraws for alert in known if alert.id in ids} | {withdrawal.withdraws}
-    wrong = [alert for alert in known if alert.id in named and (alert.state is AlertState.SENT or alert.begun)]
-    return tuple(sorted(wrong, key=lambda alert: alert.change.n))
+    mailed = [_mail_of(alert, known) for alert in known if alert.id in named]
+    return tuple(sorted((alert for alert in mailed if alert is not None), key=lambda alert: alert.change.n))
+
+
+def _mail_of(change: Alert, known: Sequence[Alert]) -> Alert | None:
+    """A change as it was mailed: by itself, or by the newer one that it joined; nothing when nobody was told of it."""
+    if _mailed(change):
+        return change
+    for other in known:
+        detour = other.telling.detour if other.telling is not None else None
+        if detour is not None and detour.alert == change.id and _mailed(other):
+            return replace(change, told=other.told, sent_at=other.sent_at, joined=other.id)
+    return None
+
+
+def _mailed(alert: Alert) -> bool:
+    return alert.state is AlertState.SENT or alert.begun
 
 
 def _leave_to(
@@ -125,9 +99,3 @@ def _newest_word(withdrawal: Alert, newer: list[Alert]) -> Said:
     """The level as it is; a newer change that is still to be mailed will speak for itself."""
     spoken = [alert for alert in newer if alert.withdraws is not None or alert.state is AlertState.SENT]
     return max([withdrawal, *spoken], key=lambda alert: alert.change.n).change
-
-
-def _level_told(known: Sequence[Alert]) -> Level:
-    """The level in the newest mail; before the first one every student is taken for universal."""
-    sent = [alert for alert in known if alert.state is AlertState.SENT]
-    return max(sent, key=lambda alert: alert.change.n).change.to_level if sent else Level.UNIVERSAL

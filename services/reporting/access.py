@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as RoutingException
 
 from services.reporting.reading import Ambiguous, BadCursor, Missing
 from shared.errors import Outage
+from shared.status_phrases import phrase
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Response
@@ -80,7 +81,7 @@ def password_guard(password: str) -> Guard:
 
 def problem(_: Request, status: int, detail: str) -> JSONResponse:
     """An error as RFC 9457 has it."""
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    content = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
     return JSONResponse(content, status, media_type="application/problem+json")
 
 

@@ -8,7 +8,8 @@ from services.reporting.access import Guard
 from services.reporting.models import PSEUDONYM, Problem, Student, Students
 from services.reporting.reading import LEVELS, Reader
 from services.reporting.unit_models import UnitDetails, Units
-from shared.events import EnrolmentStatus, Level
+from shared.events import Level
+from shared.events.places import Presence
 
 MAX_LIMIT = 500
 
@@ -70,9 +71,15 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
         ] = None,
         authority: Authority = None,
         level: Annotated[LevelName | None, Query(description="only this level")] = None,
-        status: Annotated[EnrolmentStatus, Query(description="of the enrolment")] = EnrolmentStatus.ACTIVE,
+        status: Annotated[
+            Presence, Query(description="of the enrolment today, at the unit where one is given")
+        ] = Presence.ACTIVE,
         stale: Annotated[
-            bool, Query(description="only those of whom nothing has been registered for ten school days of their group")
+            bool,
+            Query(
+                description="only those of whom nothing has been registered for as many school days of the school unit as the "
+                "authority's rules name"
+            ),
         ] = False,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="students on a page")] = 50,
         after: Annotated[str | None, Query(description="`next` of the page before")] = None,
@@ -84,7 +91,7 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
         """
         unit = await reader.unit_key(school_unit, authority) if school_unit is not None else None
         page = await reader.students(
-            unit=unit, levels=level_choice(level), stale=stale, status=status, limit=limit, after=after
+            unit=unit, levels=level_choice(level), stale=stale, presence=status, limit=limit, after=after
         )
         return Students(students=page.students, next=page.next)
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from services.reporting.access import SecurityHeaders, install_problems, password_guard
 from services.reporting.api import api_router
 from services.reporting.climate import ClimateStore
+from services.reporting.clock import Clock, wall_clock
 from services.reporting.counting import FreshnessGauge, UnitCounter
+from services.reporting.daily import Mover
 from services.reporting.handlers import SERVICE, Handlers, StudentWriter
 from services.reporting.pages import Pages, pages_router
 from services.reporting.reading import Reader
@@ -21,6 +23,9 @@ from shared.messaging.broker import subscribe
 from shared.service import Running, build_app, connect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from fastapi import FastAPI
 
     from services.reporting.views import StudentEvent
@@ -36,35 +41,37 @@ DESCRIPTION = """How the students of a school authority are doing: levels of pre
 fresh the data are, by school unit and by student. There are no names here, pseudonyms only."""
 
 
-def build(settings: Settings) -> FastAPI:
-    """The service, not yet running.
+def build(settings: Settings, now: Callable[[], datetime] = wall_clock) -> FastAPI:
+    """The service, not yet running. `now`: what time it is, with its offset from UTC.
 
     Raises:
         SettingsError: there is no password for the views.
     """
     guard = password_guard(settings.secret("viewer_password", MIN_PASSWORD))
+    clock = Clock(settings.zone, now)
     running = connect(SERVICE, settings)
     students, units = StudentStore(running.database), UnitStore(running.database)
     climate, signals = ClimateStore(running.database), SignalStore(running.database)
-    writer = StudentWriter(students, units)
+    writer = StudentWriter(students, units, clock)
     batcher: Batcher[StudentEvent] = Batcher(
         writer.process, max_size=RISK_PREFETCH + EVENTS_PREFETCH, max_wait=BATCH_WAIT_SECONDS
     )
     handlers = Handlers(batcher, climate, signals)
     subscribe(running.broker, "reporting.risk", handlers.risk, prefetch=RISK_PREFETCH, title="reporting.risk")
     subscribe(running.broker, "reporting.events", handlers.events, prefetch=EVENTS_PREFETCH, title="reporting.events")
-    counter, gauge = UnitCounter(students, units), FreshnessGauge(units, settings.zone)
+    counter, gauge = UnitCounter(students, units, clock), FreshnessGauge(units, clock)
+    mover = Mover(students, units, clock)
 
     @asynccontextmanager
     async def start(_: Running) -> AsyncIterator[None]:
         for store in (students, units, climate, signals):
             await store.ensure_indexes()
-        async with batcher, background(SERVICE, counter.rounds(), gauge.rounds()):
+        async with batcher, background(SERVICE, counter.rounds(), gauge.rounds(), mover.rounds()):
             yield
 
     app = build_app(running, start, title="Kvar reporting", description=DESCRIPTION)
-    pages = Pages(settings.zone)
-    reader = Reader(students, units, climate, signals)
+    pages = Pages(clock)
+    reader = Reader(students, units, climate, signals, clock)
     app.include_router(api_router(reader, guard))
     app.include_router(pages_router(reader, guard, pages))
     install_problems(app, pages.problem)

@@ -1,17 +1,21 @@
-"""Climate of groups and units by week: `climate_views`, one document for each subject and week."""
+"""Climate of groups and units by week: `climate_views`, one document for each unit, subject and week."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared import mongo
-from shared.events import ClimateReportedEvent, content_digest
+from shared import metrics, mongo
+from shared.events import ClimateReportedEvent, content_digest, precedence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-    from shared.mongo import Database
+    from services.reporting.views import UnitKey
+    from shared.events import Precedence
+    from shared.mongo import Database, Document
+
+_OF_UNIT = "unit:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Climate:
 
 
 class ClimateStore:
-    """Keeps, for each subject and week, the highest revision; on a tie the greater content digest; also retractions."""
+    """Keeps, for each authority, subject, named unit and week, the version of highest precedence; also retractions."""
 
     def __init__(self, database: Database) -> None:
         self._climate = database["climate_views"]
@@ -38,47 +42,69 @@ class ClimateStore:
         await mongo.ensure_indexes(self._climate, [mongo.IndexModel(keys, name="subject_period")])
 
     async def keep(self, event: ClimateReportedEvent) -> None:
-        """Stores the event unless a newer one is there. A lost race is repeated: the guard then decides.
+        """Stores the event unless one as new is there. A lost race is repeated: the guard then decides.
 
         Raises:
             Outage: the database is away or the outcome unknown: keep it again.
         """
-        key = content_digest([event.authority, event.subject, event.data.period])
-        data = event.data.model_dump(mode="json")
-        digest = content_digest(data)
-        newer = {
-            "$or": [
-                {"revision": {"$lt": event.data.revision}},
-                {"revision": event.data.revision, "digest": {"$lt": digest}},
-            ]
+        school_unit = _unit_of(event)
+        key = content_digest([event.authority, event.subject, school_unit, event.data.period])
+        revision, digest = precedence(event.data)
+        older = {
+            "_id": key,
+            "$or": [{"revision": {"$lt": revision}}, {"revision": revision, "digest": {"$lt": digest}}],
         }
-        content = {**data, "digest": digest, "authority": event.authority, "subject": event.subject}
-        outcome = await mongo.bulk_write(
-            self._climate, [mongo.UpdateOne({"_id": key, **newer}, {"$set": content}, upsert=True)]
-        )
-        if outcome.duplicates:
-            await mongo.bulk_write(self._climate, [mongo.UpdateOne({"_id": key, **newer}, {"$set": content})])
+        named = {"authority": event.authority, "subject": event.subject, "school_unit": school_unit}
+        content = {"$set": {**event.data.model_dump(mode="json"), "digest": digest, **named}}
+        outcome = await mongo.bulk_write(self._climate, [mongo.UpdateOne(older, content, upsert=True)])
+        if not outcome.duplicates:
+            return
+        outcome = await mongo.bulk_write(self._climate, [mongo.UpdateOne(older, content)])
+        if not outcome.matched and await self._knows_newer(key, (revision, digest)):
+            metrics.OLDER_THAN_KNOWN.labels("reporting", event.authority, event.type).inc()
 
-    async def latest(self, authority: str, subjects: Iterable[str]) -> list[Climate]:
-        """The newest week of each subject that has one, in the order of `subjects`.
+    async def _knows_newer(self, key: str, version: Precedence) -> bool:
+        with mongo.outages():
+            known = await self._climate.find_one({"_id": key}, {"revision": 1, "digest": 1})
+        return known is not None and (known["revision"], known["digest"]) > version
+
+    async def latest(self, unit: UnitKey, groups: Iterable[str], own: Collection[str]) -> list[Climate]:
+        """The newest week of the unit itself, then of each of its groups that has one, in the order of `groups`.
+
+        A report counts that names the unit; of the `own` groups, whose code no other unit uses, also one that names none.
 
         Raises:
             Outage: the database is away.
         """
-        wanted = list(subjects)
-        query = {"authority": authority, "subject": {"$in": wanted}, "state": "recorded"}
+        own_subjects = {f"group:{group}" for group in own}
+        wanted = [f"{_OF_UNIT}{unit.school_unit}", *(f"group:{group}" for group in groups)]
+        query = {
+            "authority": unit.authority,
+            "subject": {"$in": wanted},
+            "school_unit": {"$in": [unit.school_unit, None]},
+            "state": "recorded",
+        }
         with mongo.outages():
-            found = await self._climate.find(query).sort("period", mongo.ASCENDING).to_list(None)
-        newest = {item["subject"]: item for item in found}
-        return [
-            Climate(
-                subject=subject,
-                period=item["period"],
-                answers=item["answers"],
-                safety=item["safety"],
-                inclusion=item["inclusion"],
-                relations=item["relations"],
-            )
-            for subject in wanted
-            if (item := newest.get(subject))
-        ]
+            found = await self._climate.find(query).to_list(None)
+        usable = [item for item in found if item.get("school_unit") or item["subject"] in own_subjects]
+        # Of one week, what names the unit knows better.
+        usable.sort(key=lambda item: (item["period"], item.get("school_unit") is not None))
+        newest = {item["subject"]: item for item in usable}
+        return [_read(newest[subject]) for subject in wanted if subject in newest]
+
+
+def _unit_of(event: ClimateReportedEvent) -> str | None:
+    if event.subject.startswith(_OF_UNIT):
+        return event.subject.removeprefix(_OF_UNIT)
+    return event.data.school_unit
+
+
+def _read(document: Document) -> Climate:
+    return Climate(
+        subject=document["subject"],
+        period=document["period"],
+        answers=document["answers"],
+        safety=document["safety"],
+        inclusion=document["inclusion"],
+        relations=document["relations"],
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.reporting import documents
@@ -11,8 +11,7 @@ from shared import metrics
 from shared.background import Rounds
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
+    from services.reporting.clock import Clock
     from services.reporting.store import Mark, StudentStore, UnitStore
 
 COUNT_SECONDS = 1.0
@@ -26,17 +25,18 @@ DUTY = 0.2
 class UnitCounter:
     """Counts units from their students."""
 
-    def __init__(self, students: StudentStore, units: UnitStore) -> None:
+    def __init__(self, students: StudentStore, units: UnitStore, clock: Clock) -> None:
         self._students = students
         self._units = units
-        self._recounted = datetime.now(UTC)
+        self._clock = clock
+        self._recounted = clock.now()
 
     def rounds(self) -> Rounds:
         """Counts what is marked, and now and then everything."""
         return Rounds("counting", self._round, COUNT_SECONDS, DUTY)
 
     async def _round(self) -> None:
-        now = datetime.now(UTC)
+        now = self._clock.now()
         await self.count_marked()
         if now - self._recounted > RECOUNT:
             await self.count_older_than(RECOUNT)
@@ -57,21 +57,21 @@ class UnitCounter:
         Raises:
             Outage: the database is away.
         """
-        for mark in await self._units.counted_before(datetime.now(UTC) - age):
+        for mark in await self._units.counted_before(self._clock.now() - age):
             await self._count(mark)
 
     async def _count(self, mark: Mark) -> None:
         rows = await self._students.rows_of(mark.unit)
         counts = count(documents.read_row(row, mark.unit) for row in rows)
-        await self._units.write(mark, counts, datetime.now(UTC))
+        await self._units.write(mark, counts, self._clock.now())
 
 
 class FreshnessGauge:
     """Keeps `kvar_unit_fresh_until_timestamp_seconds` at what the database says."""
 
-    def __init__(self, units: UnitStore, zone: ZoneInfo) -> None:
+    def __init__(self, units: UnitStore, clock: Clock) -> None:
         self._units = units
-        self._zone = zone
+        self._clock = clock
         self._shown: set[tuple[str, str]] = set()
 
     def rounds(self) -> Rounds:
@@ -90,7 +90,7 @@ class FreshnessGauge:
             if day is None or not unit.key.school_unit:
                 continue
             labels = (unit.key.authority, unit.key.school_unit)
-            moment = datetime(day.year, day.month, day.day, tzinfo=self._zone)
+            moment = datetime(day.year, day.month, day.day, tzinfo=self._clock.zone)
             metrics.FRESHNESS.labels(*labels).set(moment.timestamp())
             shown.add(labels)
         for labels in self._shown - shown:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date, datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -17,14 +16,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from services.reporting import words
 from services.reporting.api import LevelName, level_choice
 from services.reporting.texts import TEXTS
-from shared.events import EnrolmentStatus, Level
+from shared.events import Level
+from shared.events.places import Presence
 from shared.wording import WORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from zoneinfo import ZoneInfo
 
     from services.reporting.access import Guard
+    from services.reporting.clock import Clock
     from services.reporting.reading import Reader
     from services.reporting.texts import Language
     from services.reporting.unit_models import Unit
@@ -39,8 +39,8 @@ LEVELS = (Level.INDIVIDUAL, Level.TARGETED, Level.UNIVERSAL)
 class Pages:
     """Renders templates in the language of the reader."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.style = (FOLDER / "static" / "kvar.css").read_bytes()
         self._style_address = f"/static/kvar.css?v={hashlib.sha256(self.style).hexdigest()[:12]}"
         self._environment = Environment(
@@ -50,15 +50,6 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-
-    @property
-    def today(self) -> date:
-        """The date at the schools."""
-        return datetime.now(self._zone).date()
-
-    def local(self, moment: datetime) -> str:
-        """A time as the schools' clocks show it."""
-        return moment.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
 
     def render(
         self, request: Request, template: str, content: dict[str, Any], status: int = HTTPStatus.OK
@@ -75,7 +66,7 @@ class Pages:
             link=partial(_link, request.query_params.get("lang")),
             style=self._style_address,
             levels=LEVELS,
-            local=self.local,
+            local=self.clock.local,
             bar_of=bar_of,
             **content,
         )
@@ -130,7 +121,7 @@ def pages_router(reader: Reader, guard: Guard, pages: Pages) -> APIRouter:
     async def start(request: Request) -> Response:
         units = await reader.units()
         newest = max((unit.fresh_until for unit in units if unit.fresh_until), default=None)
-        head = words.newest_text(newest, pages.today, language_of(request))
+        head = words.newest_text(newest, pages.clock.today, language_of(request))
         return pages.render(request, "start.html", {"units": units, "newest": head})
 
     @router.get("/units/{code:path}", dependencies=closed)
@@ -140,15 +131,17 @@ def pages_router(reader: Reader, guard: Guard, pages: Pages) -> APIRouter:
         *,
         authority: str | None = None,
         level: LevelName | None = None,
-        status: EnrolmentStatus = EnrolmentStatus.ACTIVE,
+        status: Presence = Presence.ACTIVE,
         stale: bool = False,
         after: str | None = None,
     ) -> Response:
         found = await reader.unit(code, authority)
         key = await reader.unit_key(code, found.authority)
-        chosen: dict[str, Any] = {"status": status, "stale": stale, "after": after}
-        page = await reader.students(unit=key, levels=level_choice(level), limit=PAGE_SIZE, **chosen)
-        content = {"unit": found, "page": page, "level": level, "authority": authority, **chosen}
+        page = await reader.students(
+            unit=key, levels=level_choice(level), stale=stale, presence=status, limit=PAGE_SIZE, after=after
+        )
+        chosen = {"authority": authority, "level": level, "status": status, "stale": stale, "after": after}
+        content: dict[str, Any] = {"unit": found, "page": page, **chosen}
         return pages.render(request, "unit.html", content)
 
     @router.get("/students/{pseudonym}", dependencies=closed)

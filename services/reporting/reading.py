@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.reporting.models import student_answer, summary
-from services.reporting.unit_models import newest_registers, unit_answer, unit_details
+from services.reporting.unit_models import newest_registers, own_groups, unit_answer, unit_details
 from services.reporting.views import UnitKey
-from shared.events import EnrolmentStatus, Level
+from shared.events import Level
+from shared.events.places import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from services.reporting.climate import ClimateStore
+    from services.reporting.clock import Clock
     from services.reporting.models import Student, StudentSummary
     from services.reporting.signals import SignalStore
     from services.reporting.store import StudentStore, UnitRecord, UnitStore
@@ -38,17 +40,24 @@ class BadCursor(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StudentPage:
-    """Students in the order of need, and the cursor of the next page."""
+    """Students in the order of need, and the cursor of the next page.
+
+    `groups`: by pseudonym, those at the unit that was asked for, which need not be the student's own.
+    """
 
     students: list[StudentSummary]
     next: str | None
+    groups: dict[str, tuple[str, ...]]
 
 
 class Reader:
-    """The views as they are shown."""
+    """The views as they are shown today."""
 
-    def __init__(self, students: StudentStore, units: UnitStore, climate: ClimateStore, signals: SignalStore) -> None:
+    def __init__(
+        self, students: StudentStore, units: UnitStore, climate: ClimateStore, signals: SignalStore, clock: Clock
+    ) -> None:
         self._students = students
+        self._clock = clock
         self._units = units
         self._climate = climate
         self._signals = signals
@@ -82,10 +91,11 @@ class Reader:
             Outage: the database is away.
         """
         record = await self._record(school_unit, authority)
-        newest = newest_registers(await self._units.units())
-        subjects = [f"unit:{school_unit}", *(f"group:{group}" for group in record.counts.groups)]
-        climate = await self._climate.latest(record.key.authority, subjects)
-        return unit_details(record, newest.get(record.key.authority), climate, await self._signals.of(record.key))
+        records = await self._units.units()
+        newest = newest_registers(records).get(record.key.authority)
+        own = own_groups(record, records)
+        climate = await self._climate.latest(record.key, record.counts.groups, own)
+        return unit_details(record, newest, climate, await self._signals.of(record.key))
 
     async def students(
         self,
@@ -93,7 +103,7 @@ class Reader:
         unit: UnitKey | None,
         levels: Iterable[Level | None] = LEVELS,
         stale: bool = False,
-        status: EnrolmentStatus = EnrolmentStatus.ACTIVE,
+        presence: Presence = Presence.ACTIVE,
         limit: int,
         after: str | None,
     ) -> StudentPage:
@@ -106,10 +116,12 @@ class Reader:
         if after is not None and not _CURSOR.fullmatch(after):
             raise BadCursor
         views = await self._students.page(
-            status=status, unit=unit, levels=levels, stale=stale, after=after or "", limit=limit + 1
+            presence=presence, unit=unit, levels=levels, stale=stale, after=after or "", limit=limit + 1
         )
         more = views[limit - 1].order if len(views) > limit else None
-        return StudentPage([summary(view) for view in views[:limit]], more)
+        day, shown = self._clock.day, views[:limit]
+        groups = {view.pseudonym: view.stays(day)[unit].groups for view in shown} if unit else {}
+        return StudentPage([summary(view, day) for view in shown], more, groups)
 
     async def unit_key(self, school_unit: str, authority: str | None) -> UnitKey:
         """The unit of a code; see `unit` for errors."""
@@ -125,7 +137,7 @@ class Reader:
         stored = (await self._students.read([pseudonym])).get(pseudonym)
         if stored is None:
             raise Missing("no such student")
-        return student_answer(stored.view)
+        return student_answer(stored.view, self._clock.day)
 
     async def _record(self, school_unit: str, authority: str | None) -> UnitRecord:
         found = [item for item in await self._units.find(school_unit) if authority in {None, item.key.authority}]

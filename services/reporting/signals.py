@@ -1,4 +1,4 @@
-"""Groups and units that worsen together: `group_signals`, one document for each subject and indicator."""
+"""Groups and units that worsen together: `group_signals`, one document for each unit, subject and indicator."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ class Signal:
 
 
 class SignalStore:
-    """Keeps, for each authority, subject and indicator, what the highest `n` says."""
+    """Keeps, for each authority, unit, subject and indicator, what the highest `n` says.
+
+    The unit belongs to it: two units may use one code of a group, and count their `n` apart.
+    """
 
     def __init__(self, database: Database) -> None:
         self._signals = database["group_signals"]
@@ -52,9 +55,10 @@ class SignalStore:
         Raises:
             Outage: the database is away or the outcome unknown: keep it again.
         """
-        key = content_digest([event.authority, event.subject, event.data.indicator])
+        document = _document(event)
+        key = content_digest([document["unit"], event.subject, event.data.indicator])
         older = {"_id": key, "n": {"$lt": event.data.n}}
-        content = {"$set": _document(event)}
+        content = {"$set": document}
         outcome = await mongo.bulk_write(self._signals, [mongo.UpdateOne(older, content, upsert=True)])
         if outcome.duplicates:
             await mongo.bulk_write(self._signals, [mongo.UpdateOne(older, content)])

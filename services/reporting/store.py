@@ -1,8 +1,9 @@
 """Reporting's collections: `student_views`, `unit_views`, `climate_views`.
 
-`student_views` is written by compare-and-set on `rev`: whoever loses reads again and merges again. A unit's numbers are
-counted afresh from its students, never added up: after each write the unit is *marked*, and whoever counts it clears the
-mark only if it is still the one seen before counting.
+`student_views` is written by compare-and-set on `rev`: whoever loses reads again and merges again. In which lists a student
+stands is stored as of the day of writing, with the day on which that changes next. A unit's numbers are counted afresh from
+its students, never added up: after each write the unit is *marked*, and whoever counts it clears the mark only if it is still
+the one seen before counting.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from services.reporting import documents
 from services.reporting.units import UnitCounts
 from services.reporting.views import StudentView, UnitKey, order_range
 from shared import mongo
-from shared.events import EnrolmentStatus, Level
+from shared.events import Level
+from shared.events.places import Presence
 
 if TYPE_CHECKING:
     from shared.mongo import Database, Document
@@ -41,9 +43,10 @@ class StudentStore:
         self._students = database["student_views"]
 
     async def ensure_indexes(self) -> None:
-        """Creates what listing and counting need: students of a list in the order of need."""
+        """Creates what listing and counting need, students of a list in the order of need, and what finding those due needs."""
         keys = [("lists", mongo.ASCENDING), ("order", mongo.ASCENDING)]
-        await mongo.ensure_indexes(self._students, [mongo.IndexModel(keys, name="lists_order")])
+        due = mongo.IndexModel([("next_change", mongo.ASCENDING)], name="next_change")
+        await mongo.ensure_indexes(self._students, [mongo.IndexModel(keys, name="lists_order"), due])
 
     async def read(self, pseudonyms: Iterable[str]) -> dict[str, Stored]:
         """The students that are stored, by pseudonym.
@@ -53,10 +56,24 @@ class StudentStore:
         """
         with mongo.outages():
             found = await self._students.find({"_id": {"$in": list(pseudonyms)}}).to_list(None)
-        return {item["_id"]: Stored(documents.read_student(item), item["rev"]) for item in found}
+        return _stored(found)
 
-    async def write(self, changed: Mapping[str, Stored]) -> set[str]:
+    async def due(self, day: int, limit: int) -> dict[str, Stored]:
+        """Students whose lists no longer hold on this day, by pseudonym.
+
+        With a lower bound, since the embedded database would else walk through all those who have no next change.
+
+        Raises:
+            Outage: the database is away.
+        """
+        query = {"next_change": {"$gt": 0, "$lte": day}}
+        with mongo.outages():
+            return _stored(await self._students.find(query).limit(limit).to_list(None))
+
+    async def write(self, changed: Mapping[str, Stored], day: int) -> set[str]:
         """Replaces each student whose `rev` is still the one read; returns those where another replica was faster.
+
+        `day`: the day on which the lists shall hold.
 
         Raises:
             Outage: the database is away or the outcome unknown: read again before repeating.
@@ -65,7 +82,7 @@ class StudentStore:
         operations: list[mongo.WriteOperation] = [
             mongo.ReplaceOne(
                 {"_id": name, "rev": changed[name].rev},
-                documents.student_document(changed[name].view, changed[name].rev + 1),
+                documents.student_document(changed[name].view, changed[name].rev + 1, day),
                 upsert=True,
             )
             for name in order
@@ -76,7 +93,7 @@ class StudentStore:
     async def page(
         self,
         *,
-        status: EnrolmentStatus,
+        presence: Presence,
         unit: UnitKey | None,
         levels: Iterable[Level | None],
         stale: bool = False,
@@ -97,7 +114,7 @@ class StudentStore:
             if len(views) >= limit or after >= end:
                 continue
             above = {"$gt": after} if after >= first else {"$gte": first}
-            query = {"lists": documents.list_of(status, unit, stale=stale), "order": {**above, "$lt": end}}
+            query = {"lists": documents.list_of(presence, unit, stale=stale), "order": {**above, "$lt": end}}
             with mongo.outages():
                 cursor = self._students.find(query).sort("order", mongo.ASCENDING).limit(limit - len(views))
                 views += [documents.read_student(item) for item in await cursor.to_list(None)]
@@ -109,7 +126,7 @@ class StudentStore:
         Raises:
             Outage: the database is away.
         """
-        lists = [documents.list_of(status, unit) for status in EnrolmentStatus]
+        lists = [documents.list_of(presence, unit) for presence in Presence]
         with mongo.outages():
             return await self._students.find({"lists": {"$in": lists}}, documents.ROW_FIELDS).to_list(None)
 
@@ -224,6 +241,10 @@ class UnitStore:
             found = await self._units.find(query).to_list(None)
         records = [UnitRecord(_key(item), documents.read_counts(item), item["counted_at"]) for item in found]
         return sorted(records, key=lambda record: str(record.key))
+
+
+def _stored(found: Iterable[Document]) -> dict[str, Stored]:
+    return {item["_id"]: Stored(documents.read_student(item), item["rev"]) for item in found}
 
 
 def _key(document: Document) -> UnitKey:

@@ -23,34 +23,38 @@ class LevelCount(Answer):
 
 
 class Unit(Answer):
-    """A school unit. Levels and freshness are those of active students; paused and ended ones are counted apart."""
+    """A school unit, as of today. Levels and freshness are those of active students; all others are counted apart."""
 
     authority: str = Field(description="code of the school authority", examples=["2480"])
     school_unit: str | None = Field(
         description="code of the unit; null gathers students whose unit is unknown or must not be shown (protected identity)",
         examples=["73491856"],
     )
-    active: int = Field(description="students with an active enrolment", examples=[420])
+    active: int = Field(description="students whose enrolment holds today", examples=[420])
     paused: int = Field(description="students whose enrolment is paused, such as for a year abroad", examples=[3])
     ended: int = Field(description="students who have left", examples=[12])
+    upcoming: int = Field(description="students whose enrolment begins on a later day", examples=[0])
     levels: dict[Level, LevelCount] = Field(description="active students with data by level of prevention")
     without_data: int = Field(description="active students of whom no attendance or grade is known", examples=[2])
     not_registered: int = Field(
-        description="active students of whom nothing has been registered for ten school days of their group",
+        description="active students of whom nothing has been registered for as many school days of the school unit as the "
+        "authority's rules name",
         examples=[1],
     )
     worse_signals: int = Field(
         description="how many indicators of the unit or its groups have worsened for all together", examples=[1]
     )
     fresh_until: date | None = Field(
-        description="newest school day with a taken register among active students", examples=["2026-11-20"]
+        description="newest school day with a taken register among active students; of those who only take a course here, "
+        "where there are no others",
+        examples=["2026-11-20"],
     )
     weekdays_behind: int | None = Field(
         description="Mondays to Fridays by which `fresh_until` lags behind the newest register of the authority; "
         "null without any register",
         examples=[0],
     )
-    stale: bool = Field(description="two weekdays behind or more, or no register at all")
+    stale: bool = Field(description="two weekdays behind or more, or no register at all; never without active students")
     counted_at: datetime = Field(description="when these numbers were counted", examples=["2026-11-20T14:03:11Z"])
 
 
@@ -113,6 +117,12 @@ def newest_registers(records: list[UnitRecord]) -> dict[str, date]:
     return newest
 
 
+def own_groups(record: UnitRecord, records: list[UnitRecord]) -> set[str]:
+    """Groups of the unit's active students whose code no other unit of the authority uses; `records`: of all units."""
+    others = [item for item in records if item.key.authority == record.key.authority and item.key != record.key]
+    return set(record.counts.groups).difference(*(item.counts.groups for item in others))
+
+
 def unit_answer(record: UnitRecord, newest: date | None, worse_signals: int) -> Unit:
     """A unit as shown. `newest`: the newest register of its authority. `worse_signals`: of the unit and its groups."""
     counts = record.counts
@@ -123,13 +133,14 @@ def unit_answer(record: UnitRecord, newest: date | None, worse_signals: int) -> 
         active=counts.active,
         paused=counts.paused,
         ended=counts.ended,
+        upcoming=counts.upcoming,
         levels={level: LevelCount(students=counts.levels[level], share=counts.share(level)) for level in Level},
         without_data=counts.without_data,
         not_registered=counts.not_registered,
         worse_signals=worse_signals,
         fresh_until=lag.fresh_until,
         weekdays_behind=lag.weekdays_behind,
-        stale=lag.stale,
+        stale=lag.stale and counts.active > 0,
         counted_at=record.counted_at,
     )
 

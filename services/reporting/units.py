@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from shared.events import EnrolmentStatus, Level
+from shared.events import Level
+from shared.events.places import Presence
 
 STALE_WEEKDAYS = 2
 """A register is often taken on the next day; from the second weekday on somebody should ask why."""
@@ -16,21 +17,26 @@ _WORKING_DAYS = 5
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What counting needs of a student at one unit. `level` is nothing while there are no data."""
+    """What counting needs of a student at one unit, with the groups there. `level` is nothing while there are no data.
 
-    status: EnrolmentStatus
+    `own`: the unit is where the student is, not that of a course beside it.
+    """
+
+    presence: Presence
     level: Level | None
     fresh_until: date | None
     groups: tuple[str, ...] = ()
     stale: bool = False
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class UnitCounts:
-    """Students of a unit. Levels, data and freshness are those of active students; paused and ended stand apart.
+    """Students of a unit. Levels, data, groups and freshness are those of active students; all others stand apart.
 
-    `levels` and `without_data` together make `active`. `not_registered`: of whom nothing has been registered for ten
-    school days of their group. `fresh_until`: the newest school day with a taken register.
+    `levels` and `without_data` together make `active`. `not_registered`: of whom nothing has been registered for as many school
+    days of the unit as the authority's rules name. `fresh_until`: the newest school day with a taken register; those of guests
+    count only where a unit has no students of its own, since they may have been taken at another.
     """
 
     active: int
@@ -41,11 +47,12 @@ class UnitCounts:
     fresh_until: date | None
     groups: tuple[str, ...]
     not_registered: int = 0
+    upcoming: int = 0
 
     @property
     def students(self) -> int:
-        """All who are or were there."""
-        return self.active + self.paused + self.ended
+        """All who are, were or will be there."""
+        return self.active + self.paused + self.ended + self.upcoming
 
     def share(self, level: Level) -> float | None:
         """Share of the active students with data who are at the level, 0…1; nothing without data."""
@@ -55,29 +62,24 @@ class UnitCounts:
 
 def count(rows: Iterable[Row]) -> UnitCounts:
     """Counts a unit's students."""
-    statuses: Counter[EnrolmentStatus] = Counter()
-    levels: Counter[Level | None] = Counter()
-    days: set[date] = set()
-    groups: set[str] = set()
-    not_registered = 0
+    presences: Counter[Presence] = Counter()
+    active: list[Row] = []
     for row in rows:
-        statuses[row.status] += 1
-        if row.status is not EnrolmentStatus.ACTIVE:
-            continue
-        levels[row.level] += 1
-        groups.update(row.groups)
-        not_registered += row.stale
-        if row.fresh_until is not None:
-            days.add(row.fresh_until)
+        presences[row.presence] += 1
+        if row.presence is Presence.ACTIVE:
+            active.append(row)
+    levels = Counter(row.level for row in active)
+    own = [row for row in active if row.own] or active
     return UnitCounts(
-        active=statuses[EnrolmentStatus.ACTIVE],
-        paused=statuses[EnrolmentStatus.PAUSED],
-        ended=statuses[EnrolmentStatus.ENDED],
+        active=len(active),
+        paused=presences[Presence.PAUSED],
+        ended=presences[Presence.ENDED],
+        upcoming=presences[Presence.UPCOMING],
         levels={level: levels[level] for level in Level},
         without_data=levels[None],
-        fresh_until=max(days, default=None),
-        groups=tuple(sorted(groups)),
-        not_registered=not_registered,
+        fresh_until=max((row.fresh_until for row in own if row.fresh_until is not None), default=None),
+        groups=tuple(sorted({group for row in active for group in row.groups})),
+        not_registered=sum(row.stale for row in active),
     )
 
 

@@ -1,24 +1,28 @@
-"""What reporting knows of one student, merged from risk and enrolments in any order.
+"""What reporting knows of one student, merged from risk and enrolments in any order, and where that puts the student on a day.
 
 Pure. A view has two parts: the risk as scoring sees it (the highest revision wins) and the enrolments (for each key the
-highest revision wins, ties by content digest). `merge` is idempotent, commutative and associative, so redelivery,
-reordering and several replicas end in the same view.
+version that supersedes the others). `merge` is idempotent, commutative and associative, so redelivery, reordering and
+several replicas end in the same view. No day is in it: where the student is depends on the day that is asked for, by the rule of
+`shared.events.places`. Days are day numbers (`date.toordinal`).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from shared.events import EnrolmentChanged, EnrolmentChangedEvent, EnrolmentStatus, Level, Reason, content_digest
+from shared.events import EnrolmentChangedEvent, Level, Reason, content_digest
+from shared.events.places import Place, Presence, next_change, place_of, standing, whereabouts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, tzinfo
+
     from shared.events import RiskScoredEvent
 
     StudentEvent = RiskScoredEvent | EnrolmentChangedEvent
 
-_STRENGTH = {EnrolmentStatus.ENDED: 0, EnrolmentStatus.PAUSED: 1, EnrolmentStatus.ACTIVE: 2}
 _ORDER_TOP = 9999
 _LEVEL_STEP = 1000
 
@@ -35,33 +39,35 @@ class UnitKey:
         return f"{self.authority}/{self.school_unit}"
 
 
+class Stay(NamedTuple):
+    """How a student stands at a school unit on a day, with the groups there. No unit: unknown, or not to be shown."""
+
+    school_unit: str | None
+    presence: Presence
+    groups: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """The valid revision of one enrolment. Of a protected student only what the merge needs is kept.
+    """The valid version of one place. Of a protected one only what merging and telling the presence need is kept; see `_hidden`.
 
-    `ever_protected`: any revision seen was protected, valid or not. What protection removes from elsewhere cannot be brought
+    `ever_protected`: any version seen was protected, valid or not. What protection removes from elsewhere cannot be brought
     back when it ends, so this decides, and the order of events does not.
     """
 
-    revision: int
-    digest: str
-    recorded: bool
+    place: Place
     protected: bool
     ever_protected: bool
-    status: EnrolmentStatus
-    starts_on: date | None = None
-    ends_on: date | None = None
-    school_unit: str | None = None
     programme: str | None = None
     study_year: int | None = None
-    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Risk:
     """The newest risk. Unit and groups are kept only while no enrolment is known: that knows better.
 
-    `stale_since`: from this day on the group had ten school days without any register of the student.
+    `stale_since`: the first of the unit's school days on which nothing was registered of the student; by then there were
+    `stale_school_days` of them.
     """
 
     revision: int
@@ -71,6 +77,7 @@ class Risk:
     as_of: date | None
     fresh_until: date | None
     stale_since: date | None
+    stale_school_days: int | None
     model_version: str
     school_unit: str | None = None
     groups: tuple[str, ...] = ()
@@ -88,48 +95,69 @@ class StudentView:
     @property
     def protected(self) -> bool:
         """Whether unit and groups must not be shown: one enrolment that says so is enough."""
-        return any(item.recorded and item.protected for item in self.enrolments.values())
+        return any(item.place.is_recorded and item.protected for item in self.enrolments.values())
 
-    @property
-    def shown_enrolments(self) -> list[Enrolment]:
-        """Enrolments that may be shown, the strongest and newest first; none of a protected student."""
+    def shown_enrolments(self, day: int) -> list[tuple[Enrolment, Presence]]:
+        """Places that count and may be shown, the one where the student is on the day first; none of a protected student."""
         if self.protected:
             return []
-        shown = [item for item in self.enrolments.values() if item.recorded]
-        return sorted(shown, key=_precedence, reverse=True)
+        items = {item.place: item for item in self.enrolments.values()}
+        found = whereabouts(items, day)
+        each = [one for place in standing(items) if (one := whereabouts([place], day))]
+        each.sort(key=lambda one: (one != found, _SHOWN_ORDER[one.presence], -one.place.starts_on, one.place.key))
+        return [(items[one.place], one.presence) for one in each]
+
+    def stay(self, day: int) -> Stay | None:
+        """Where the student is on the day, was last or will be first; nothing when every enrolment was taken back.
+
+        While no enrolment is known, the unit that scoring names counts as the student's.
+        """
+        if not self.enrolments:
+            risk = self.risk
+            return Stay(risk.school_unit if risk else None, Presence.ACTIVE, risk.groups if risk else ())
+        found = whereabouts(self._places, day)
+        if found is None:
+            return None
+        if self.protected:
+            return Stay(None, found.presence, ())
+        return Stay(found.place.school_unit, found.presence, found.place.groups)
+
+    def stays(self, day: int) -> dict[UnitKey, Stay]:
+        """The `units` in which the student counts, and how on the day: judged by the places at each unit alone."""
+        overall = self.stay(day)
+        if overall is None:
+            return {}
+        if self.protected or not self.enrolments:
+            return {UnitKey(self.authority, overall.school_unit or ""): overall}
+        at_unit: dict[str, list[Place]] = defaultdict(list)
+        for place in self._places:
+            at_unit[place.school_unit].append(place)
+        found = {unit: whereabouts(places, day) for unit, places in sorted(at_unit.items())}
+        return {
+            UnitKey(self.authority, unit): Stay(unit, there.presence, there.place.groups)
+            for unit, there in found.items()
+            if there
+        }
 
     @property
-    def status(self) -> EnrolmentStatus | None:
-        """The strongest status of all enrolments; active when none is known yet, nothing when all were retracted."""
-        recorded = [item.status for item in self.enrolments.values() if item.recorded]
-        if recorded:
-            return max(recorded, key=_STRENGTH.__getitem__)
-        return None if self.enrolments else EnrolmentStatus.ACTIVE
+    def units(self) -> set[UnitKey]:
+        """The units in which the student counts, in whatever way: no matter of the day."""
+        if not self.enrolments:
+            return {UnitKey(self.authority, self.risk.school_unit or "" if self.risk else "")}
+        recorded = {item.place.school_unit for item in self.enrolments.values() if item.place.is_recorded}
+        return {UnitKey(self.authority, unit) for unit in ([""] if self.protected else recorded)}
+
+    def next_change(self, day: int) -> int | None:
+        """The first day after this one on which the student may stand somewhere else or otherwise; nothing when there is none."""
+        return next_change(self._places, day)
 
     @property
-    def places(self) -> dict[UnitKey, EnrolmentStatus]:
-        """Where the student counts, with the strongest status there."""
-        found: dict[UnitKey, EnrolmentStatus] = {}
-        for enrolment in reversed(self.shown_enrolments):
-            found[UnitKey(self.authority, enrolment.school_unit or "")] = enrolment.status
-        if found or self.status is None:
-            return found
-        known_by_risk = self.risk.school_unit if self.risk and not self.enrolments else None
-        return {UnitKey(self.authority, known_by_risk or ""): self.status}
-
-    @property
-    def school_unit(self) -> str | None:
-        """The unit of the strongest enrolment, if it may be shown."""
-        if self.shown_enrolments:
-            return self.shown_enrolments[0].school_unit
-        return self.risk.school_unit if self.risk and not self.enrolments else None
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Groups at that unit, if they may be shown."""
-        if self.shown_enrolments:
-            return self.shown_enrolments[0].groups
-        return self.risk.groups if self.risk and not self.enrolments else ()
+    def _places(self) -> list[Place]:
+        items = self.enrolments.values()
+        if not self.protected:
+            return [item.place for item in items]
+        # Also those that were never protected: places of one unit are compared, so all must name it alike.
+        return [item.place if item.protected else _hidden(item.place, self.pseudonym) for item in items]
 
     @property
     def level(self) -> Level | None:
@@ -138,7 +166,7 @@ class StudentView:
 
     @property
     def stale(self) -> bool:
-        """Whether nothing has been registered of the student for ten school days of the group."""
+        """Whether nothing has been registered of the student for as many school days of the unit as the rules name."""
         return self.risk is not None and self.risk.stale_since is not None
 
     @property
@@ -150,24 +178,36 @@ class StudentView:
         return f"{_ORDER_TOP - need:04d}{self.pseudonym}"
 
 
+_SHOWN_ORDER = {Presence.ACTIVE: 0, Presence.PAUSED: 1, Presence.UPCOMING: 2, Presence.ENDED: 3}
+
+
 def order_range(level: Level | None) -> tuple[str, str]:
     """The part of all `order` strings that belongs to a level, from the first (included) to the last (excluded)."""
     first = 9 if level is None else 8 - level.rank
     return str(first), str(first + 1) if first < 9 else ":"
 
 
-def merge(view: StudentView | None, event: StudentEvent) -> StudentView:
-    """The view with the event taken in; the very same object when the event brings nothing new."""
+def merge(view: StudentView | None, event: StudentEvent, zone: tzinfo) -> StudentView:
+    """The view with the event taken in; the very same object when the event brings nothing new. `zone`: the authority's."""
     known = view or StudentView(event.subject, event.authority)
     if isinstance(event, EnrolmentChangedEvent):
-        return _merge_enrolment(known, event.data)
+        return _merge_enrolment(known, event, zone)
     return _merge_risk(known, event)
 
 
-def units_touched(view: StudentView | None, events: list[StudentEvent]) -> set[UnitKey]:
+def is_older_than_known(view: StudentView | None, event: StudentEvent, zone: tzinfo) -> bool:
+    """Whether a fact comes after a newer version of itself. A repetition is none, nor is a score: that is no source's fact."""
+    if view is None or not isinstance(event, EnrolmentChangedEvent):
+        return False
+    place = place_of(event.data, event.time, zone)
+    known = view.enrolments.get(_key(place))
+    return known is not None and (place.revision, place.digest) < (known.place.revision, known.place.digest)
+
+
+def units_touched(view: StudentView | None, events: Iterable[StudentEvent]) -> set[UnitKey]:
     """Units whose numbers may change with these events or with a change of this view."""
     named = {UnitKey(event.authority, event.data.school_unit or "") for event in events}
-    return named | set(view.places if view else ())
+    return named | (view.units if view else set())
 
 
 def _merge_risk(view: StudentView, event: RiskScoredEvent) -> StudentView:
@@ -182,6 +222,7 @@ def _merge_risk(view: StudentView, event: RiskScoredEvent) -> StudentView:
         as_of=data.as_of,
         fresh_until=data.fresh_until,
         stale_since=data.stale_since,
+        stale_school_days=data.stale_school_days,
         model_version=data.model_version,
         school_unit=data.school_unit,
         groups=tuple(data.groups),
@@ -189,39 +230,36 @@ def _merge_risk(view: StudentView, event: RiskScoredEvent) -> StudentView:
     return replace(view, risk=_shown(risk, view.enrolments))
 
 
-def _merge_enrolment(view: StudentView, data: EnrolmentChanged) -> StudentView:
-    key = content_digest([data.school_unit, data.starts_on.isoformat()])[:32]
-    digest = content_digest(data.model_dump(mode="json"))
+def _merge_enrolment(view: StudentView, event: EnrolmentChangedEvent, zone: tzinfo) -> StudentView:
+    place = place_of(event.data, event.time, zone)
+    key = _key(place)
     known = view.enrolments.get(key)
-    superseded = known is None or (known.revision, known.digest) < (data.revision, digest)
-    newest = _enrolment(data, digest) if known is None or superseded else known
-    merged = replace(newest, ever_protected=data.protected or (known is not None and known.ever_protected))
+    superseded = known is None or place.supersedes(known.place)
+    newest = _enrolment(place, event) if known is None or superseded else known
+    ever = event.data.protected or (known is not None and known.ever_protected)
+    merged = replace(newest, ever_protected=ever)
     if merged == known:
         return view
     enrolments = {**view.enrolments, key: merged}
     return replace(view, enrolments=enrolments, risk=_shown(view.risk, enrolments) if view.risk else None)
 
 
-def _enrolment(data: EnrolmentChanged, digest: str) -> Enrolment:
-    kept = Enrolment(
-        revision=data.revision,
-        digest=digest,
-        recorded=data.state == "recorded",
-        protected=data.protected,
-        ever_protected=data.protected,
-        status=data.status,
-    )
+def _key(place: Place) -> str:
+    return content_digest(place.key)[:32]
+
+
+def _enrolment(place: Place, event: EnrolmentChangedEvent) -> Enrolment:
+    data = event.data
     if data.protected:
-        return kept
-    return replace(
-        kept,
-        starts_on=data.starts_on,
-        ends_on=data.ends_on,
-        school_unit=data.school_unit,
-        programme=data.programme,
-        study_year=data.study_year,
-        groups=tuple(data.groups),
-    )
+        return Enrolment(_hidden(place, event.subject), protected=True, ever_protected=True)
+    # Who coaches is notify's matter.
+    return Enrolment(place._replace(coaches=()), False, False, data.programme, data.study_year)
+
+
+def _hidden(place: Place, pseudonym: str) -> Place:
+    """The place without groups, a digest for its unit: enough to tell which places are of one unit, and their days."""
+    unit = content_digest([pseudonym, place.school_unit])[:32]
+    return place._replace(school_unit=unit, groups=(), coaches=())
 
 
 def _shown(risk: Risk, enrolments: dict[str, Enrolment]) -> Risk:
@@ -232,7 +270,3 @@ def _shown(risk: Risk, enrolments: dict[str, Enrolment]) -> Risk:
     if any(item.ever_protected for item in enrolments.values()):
         reasons = tuple(reason.model_copy(update={"group": None}) for reason in reasons)
     return replace(risk, school_unit=None, groups=(), reasons=reasons)
-
-
-def _precedence(enrolment: Enrolment) -> tuple[int, date, str]:
-    return _STRENGTH[enrolment.status], enrolment.starts_on or date.min, enrolment.digest

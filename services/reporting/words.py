@@ -37,6 +37,17 @@ def weekdays(count: int, language: Language) -> str:
     return f"{count}{NO_BREAK}weekday" + ("" if count == 1 else "s")
 
 
+def stale_days(count: int | None, language: Language) -> str:
+    """After how many school days a student is called stale; in words where the number is not known."""
+    if count is None:
+        if language == "sv":
+            return "så många skoldagar som huvudmannens regler anger"
+        return "as many school days as the authority's rules name"
+    if language == "sv":
+        return f"minst {count}{NO_BREAK}skoldag" + ("" if count == 1 else "ar")
+    return f"at least {count}{NO_BREAK}school day" + ("" if count == 1 else "s")
+
+
 def behind(count: int, language: Language) -> str:
     """How far a unit's newest register lags behind the newest of its authority."""
     return f"{weekdays(count, language)} {'efter' if language == 'sv' else 'behind'}"

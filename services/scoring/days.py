@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from services.scoring.facts import REGISTERED, UNREGISTERED, Lesson
 
+MIN_START = -(24 * 60)
+"""No lesson begins earlier, in minutes from the beginning of its day in UTC."""
+
 
 class Day(NamedTuple):
     """One school day of a student. A missing register is unknown: neither present nor absent."""
@@ -47,26 +50,39 @@ class _Register(NamedTuple):
     def is_unexcused(self, minute: int) -> bool:
         return self.middle <= minute < self.last
 
-    def lies_within(self, other: _Register) -> bool:
-        """Whether the other one is longer and around it."""
-        return other.start <= self.start and self.end <= other.end and other.end - other.start > self.end - self.start
+    def is_excused(self, minute: int) -> bool:
+        return self.first <= minute < self.middle
+
+    def is_around(self, other: _Register) -> bool:
+        """Whether it is a longer register around the other."""
+        return self.start <= other.start and other.end <= self.end and other.end - other.start < self.end - self.start
 
 
 def sum_day(day: int, lessons: Iterable[Lesson]) -> Day | None:
     """The day's totals, or nothing when no lesson took place."""
-    known = [lesson for lesson in lessons if lesson.state in {REGISTERED, UNREGISTERED}]
+    known: list[Lesson] = []
+    scheduled = excused = unexcused = late = unregistered = 0
+    until, are_in_order = MIN_START, True
+    for lesson in lessons:
+        _, _, state, minutes, excused_minutes, unexcused_minutes, is_late, _, starts_at = lesson
+        if state == REGISTERED:
+            scheduled += minutes
+            excused += excused_minutes
+            unexcused += unexcused_minutes
+            late += is_late
+        elif state == UNREGISTERED:
+            unregistered += minutes
+        else:
+            continue
+        known.append(lesson)
+        are_in_order = are_in_order and starts_at >= until
+        until = starts_at + minutes
     if not known:
         return None
-    registered = [lesson for lesson in known if lesson.state == REGISTERED]
-    late = sum([lesson.late for lesson in registered])
-    if not _overlap(known):
-        scheduled = sum([lesson.minutes for lesson in registered])
-        excused = sum([lesson.excused for lesson in registered])
-        unexcused = sum([lesson.unexcused for lesson in registered])
-        total = sum([lesson.minutes for lesson in known])
-        return Day(day, scheduled, excused, unexcused, late, total - scheduled)
-    scheduled, excused, unexcused, unknown = _once(known, [_register(lesson) for lesson in registered])
-    return Day(day, scheduled, excused, unexcused, late, unknown)
+    if not are_in_order and _overlap(known):
+        registers = [_register(lesson) for lesson in known if lesson.state == REGISTERED]
+        scheduled, excused, unexcused, unregistered = _once(known, registers)
+    return Day(day, scheduled, excused, unexcused, late, unregistered)
 
 
 def _overlap(lessons: Sequence[Lesson]) -> bool:
@@ -83,7 +99,11 @@ def _register(lesson: Lesson) -> _Register:
 
 
 def _once(lessons: Sequence[Lesson], registers: Sequence[_Register]) -> tuple[int, int, int, int]:
-    """Minutes with a register, excused, unexcused, without any register."""
+    """Minutes with a register, excused, unexcused, without any register.
+
+    Where registers disagree, presence counts more than absence, and excused absence more than unexcused. But unexcused absence in
+    a lesson counts more than presence in a longer register around it: its teacher knows better than the register of the day.
+    """
     edges = {edge for register in registers for edge in register}
     edges |= {edge for lesson in lessons for edge in (lesson.starts_at, lesson.starts_at + lesson.minutes)}
     scheduled = excused = unexcused = unknown = 0
@@ -95,18 +115,12 @@ def _once(lessons: Sequence[Lesson], registers: Sequence[_Register]) -> tuple[in
             unknown += length if took_place else 0
             continue
         scheduled += length
-        if _is_unexcused(start, held):
+        present = [register for register in held if register.is_present(start)]
+        missed = [register for register in held if register.is_unexcused(start)]
+        if any(not any(register.is_around(lesson) for lesson in missed) for register in present):
+            continue
+        if present or not any(register.is_excused(start) for register in held):
             unexcused += length
-        elif not any(register.is_present(start) for register in held):
+        else:
             excused += length
     return scheduled, excused, unexcused, unknown
-
-
-def _is_unexcused(minute: int, held: Sequence[_Register]) -> bool:
-    """What another register says counts more than unexcused absence, unless that register is longer and around this one: the
-    teacher of a lesson knows better than the register of the day.
-    """
-    others = [register for register in held if not register.is_unexcused(minute)]
-    return any(
-        register.is_unexcused(minute) and all(register.lies_within(other) for other in others) for register in held
-    )

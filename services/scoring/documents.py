@@ -36,7 +36,7 @@ def fact_document(kept: KeptFact) -> dict[str, Any]:
 def kept_fact(document: Mapping[str, Any]) -> KeptFact:
     """The inverse of `fact_document`."""
     student = document["part"].partition("|")[0]
-    return KeptFact(student, _fact(document["fact"]), document["recordedtime"], document["under"])
+    return KeptFact(student, _fact(document["fact"]), document["recordedtime"], document.get("under"))
 
 
 def lessons_part(student: str, day: int) -> str:

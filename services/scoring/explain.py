@@ -196,5 +196,5 @@ def _grown(student: Student, facts: Sequence[Fact], seen: Sequence[Fact]) -> Stu
     if needs.everything:
         return from_facts(seen)
     older = [fact for fact in seen if isinstance(fact, LessonFact) and fact.day in needs.days]
-    student.apply([*older, *facts])
+    student.apply(facts, older)
     return student

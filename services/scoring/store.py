@@ -168,7 +168,8 @@ class ScoringStore:
     async def moved_by(self, today: int, limit: int) -> dict[str, Unit | None]:
         """Students whom the calendar has taken somewhere else by a day (a day number), with the units where they are found."""
         with mongo.outages():
-            query = {"moves_on": {"$lte": today}}
+            # With a lower bound: the embedded database walks all whom no day moves without one.
+            query = {"moves_on": {"$gt": 0, "$lte": today}}
             found = await self._listings.find(query, {"unit": 1}).limit(limit).to_list(limit)
         return {each["_id"]: Unit.of(each["unit"]) for each in found}
 

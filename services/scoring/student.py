@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from services.scoring.courses import Timeline, timeline
 from services.scoring.days import Day, sum_day
-from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
+from services.scoring.facts import REGISTERED, UNREGISTERED, Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
 from services.scoring.indicators import Found, History, Model, score_of
 from services.scoring.level import Standing, step
 from services.scoring.news import Applied
@@ -99,7 +99,7 @@ class Student:
     newest: int = 0
     """Newest day of any lesson seen."""
     registers: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """First and last day of the lessons seen at each school unit, those that do not count included."""
+    """At least the first and last day of the lessons at each school unit, those that do not count included."""
     fresh_until: int = 0
     """Newest day with a taken register."""
 
@@ -212,8 +212,12 @@ class Student:
         applied.news.append(fact)
 
     def _saw(self, fact: LessonFact) -> None:
-        first, last = self.registers.get(fact.version.school_unit, (fact.day, fact.day))
-        self.registers[fact.version.school_unit] = min(first, fact.day), max(last, fact.day)
+        unit, day = fact.version.school_unit, fact.day
+        known = self.registers.get(unit)
+        if known is None:
+            self.registers[unit] = day, day
+        elif not known[0] <= day <= known[1]:
+            self.registers[unit] = min(known[0], day), max(known[1], day)
 
     def holds(self, fact: Fact) -> bool:
         """Whether this version is the valid one, as far as it is at hand."""
@@ -312,12 +316,17 @@ class Student:
         self.trail = {day: standing for day, standing in self.trail.items() if day > until}
 
     def where(self, today: int) -> Where:
-        """Where the student is today, was last, or will be first; without any known place, where the newest register is from."""
+        """Where the student is today, was last, or will be first; without any known place, where the newest lesson was."""
         found = whereabouts(self.places.values(), today)
         if found is not None:
             return Where(found.place.school_unit, tuple(sorted(found.place.groups)))
-        units = [(last, unit) for unit, (_, last) in self.registers.items()]
-        return Where(max(units)[1]) if units else Where()
+        lessons = [
+            (day, lesson.starts_at, lesson.school_unit)
+            for day, known in self.open.items()
+            for lesson in known.values()
+            if lesson.state in {REGISTERED, UNREGISTERED}
+        ]
+        return Where(max(lessons)[-1]) if lessons else Where()
 
     def _sum(self, touched: Iterable[int]) -> bool:
         """Sums days up from their lessons; says whether any has changed."""
@@ -347,7 +356,7 @@ def _places_first(fact: Fact) -> bool:
 
 
 def _counted(places: Spans, day: int, lessons: Iterable[Lesson]) -> list[Lesson]:
-    return [lesson for lesson in lessons if lesson_counts(places, lesson.school_unit, day)]
+    return [lesson for lesson in lessons if lesson_counts(places, lesson.school_unit, day)] if places else list(lessons)
 
 
 def from_facts(facts: Iterable[Fact]) -> Student:

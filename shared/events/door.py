@@ -1,36 +1,102 @@
-"""Events as publishers send them: the subject is the publisher's reference, an enrolment may carry the person."""
+"""Events as publishers send them: the subject is the publisher's reference, an enrolment may carry the person.
 
+References `id:…` and ids `staff:…` live in the *space* of their source: by default the system that `source` names. A publisher
+with the right to do so names another space by an object, `{"space": "…", "id": "id:…"}`, where a text would stand.
+"""
+
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from shared.errors import FieldError, Reject
 from shared.events.attendance import AttendanceRecorded
 from shared.events.climate import ClimateReported
 from shared.events.enrolment import EnrolmentChanged
-from shared.events.envelope import Contract, Envelope, GroupOrUnit, StaffId, StudentReference, field_errors
+from shared.events.envelope import Contract, Envelope, GroupOrUnit, Name, SpeltOnce, StudentReference, field_errors
 from shared.events.grade import GradeRecorded
 from shared.events.staff import StaffChanged
 
-NationalId = Annotated[str, StringConstraints(pattern=r"^\d{8}[0-9A-Z]{4}$")]
+NationalId = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}[0-9A-Z]{4}$")]
+SPACE = r"[A-Za-z0-9._~-]{1,64}"
+SpaceName = Annotated[str, StringConstraints(pattern=f"^{SPACE}$")]
+"""A space is called like the system that it belongs to, or as a setting says."""
+OwnStaffId = Annotated[str, StringConstraints(pattern=r"^staff:.{1,200}$"), SpeltOnce]
+"""A member of staff as the publisher's systems know them; behind the door the space is put before the id."""
+
+
+class NamedReference(Contract):
+    """A student's reference in a space that is named."""
+
+    space: SpaceName
+    id: Annotated[str, StringConstraints(pattern=r"^id:.{1,200}$"), SpeltOnce]
+
+
+class NamedStaffId(Contract):
+    """A member of staff in a space that is named."""
+
+    space: SpaceName
+    id: OwnStaffId
+
+
+_TEXT, _OBJECT = "(text)", "(object)"
+"""How pydantic tells the two apart in the path of a fault; publishers never see it."""
+
+
+def _shape(value: object) -> str | None:
+    if isinstance(value, str):
+        return _TEXT
+    return _OBJECT if isinstance(value, dict | Contract) else None
+
+
+_BY_SHAPE = Discriminator(
+    _shape, custom_error_type="reference", custom_error_message="a text, or an object of space and id"
+)
+
+AnyReference = Annotated[
+    Annotated[StudentReference, Tag(_TEXT)] | Annotated[NamedReference, Tag(_OBJECT)],
+    _BY_SHAPE,
+]
+AnyStaffId = Annotated[
+    Annotated[OwnStaffId, Tag(_TEXT)] | Annotated[NamedStaffId, Tag(_OBJECT)],
+    _BY_SHAPE,
+]
 
 
 class Person(Contract):
     """Who a student is: at the door only, kept in ingest's own collection and never published.
 
-    `references` are all names under which the authority's systems know the student; they are linked to one pseudonym.
+    `references` are all names under which the authority's systems know the student; they are linked to one pseudonym. A
+    person has at least one of the two names.
     """
 
-    references: list[StudentReference] = Field(default_factory=list, max_length=20)
+    references: list[AnyReference] = Field(default_factory=list, max_length=20)
     national_id: NationalId | None = Field(default=None, description="twelve characters, YYYYMMDDNNNN")
-    given_name: str = Field(min_length=1, max_length=200)
-    family_name: str = Field(min_length=1, max_length=200)
+    given_name: Name | None = None
+    family_name: Name | None = Field(default=None, validate_default=True)
+
+    @field_validator("given_name", "family_name")
+    @classmethod
+    def _empty_is_absent(cls, value: str | None) -> str | None:
+        return value or None
+
+    @field_validator("family_name")
+    @classmethod
+    def _has_a_name(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("given_name", "") is None:
+            raise PydanticCustomError("no_name", "given_name or family_name")
+        return value
 
 
 class DoorEnrolmentChanged(EnrolmentChanged):
-    """`enrolment.changed.v1` with the person."""
+    """`enrolment.changed.v1` with the person; a coach may be of a space that is named."""
 
+    coach: AnyStaffId | None = Field(default=None, description="who is told first")  # type: ignore[assignment]
+    coaches: list[AnyStaffId] = Field(  # type: ignore[assignment]
+        default_factory=list, max_length=20, description="all who are, such as two mentors"
+    )
     person: Person | None = None
 
 
@@ -59,7 +125,7 @@ class DoorStaffEvent(Envelope[StaffChanged]):
     """A member of staff as published by a school information system."""
 
     type: Literal["kvar.staff.changed.v1"]
-    subject: StaffId
+    subject: OwnStaffId
 
 
 class DoorClimateEvent(Envelope[ClimateReported]):
@@ -98,4 +164,8 @@ def read_door_event(item: dict[str, Any]) -> DoorEvent:
     try:
         return model.model_validate_json(orjson.dumps(item))
     except ValidationError as error:
-        raise Reject("the event does not obey its contract", field_errors(error)) from error
+        raise Reject("the event does not obey its contract", tuple(map(_told, field_errors(error)))) from error
+
+
+def _told(error: FieldError) -> FieldError:
+    return replace(error, path=error.path.replace(f".{_TEXT}", "").replace(f".{_OBJECT}", ""))

@@ -33,6 +33,25 @@ def _spelt_once(text: str) -> str:
 SpeltOnce = AfterValidator(_spelt_once)
 """For every code and id: two spellings of one school are one school."""
 
+_JOINERS = "\u200c\u200d"
+"""Zero-width non-joiner and joiner: invisible, and letters of names in several scripts are written with them."""
+
+
+def _as_written(text: str) -> str:
+    """A name in Unicode NFC, without blanks at both ends.
+
+    Raises:
+        PydanticCustomError: a control character.
+    """
+    trimmed = text.strip()
+    if any(unicodedata.category(one) in _UNPRINTABLE and one not in _JOINERS for one in trimmed):
+        raise PydanticCustomError("control_character", "no control or invisible characters")
+    return unicodedata.normalize("NFC", trimmed)
+
+
+Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_as_written)]
+"""A person's name in Unicode NFC, without blanks at both ends; may be empty."""
+
 Code = Annotated[str, StringConstraints(min_length=1, max_length=128), SpeltOnce]
 """A code of the source system (school unit, group, course), in Unicode NFC."""
 

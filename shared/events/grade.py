@@ -2,12 +2,12 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.events.envelope import Code, StudentFact
+from shared.events.envelope import Code, SpeltOnce, StudentFact
 
 MARKS = frozenset({"A", "B", "C", "D", "E", "F", "-"})
 WARNINGS = frozenset({"open", "closed"})
@@ -34,9 +34,8 @@ class GradeRecorded(StudentFact):
 
     course: Code = Field(description="course code, or subject code and level (Gy25)")
     name: str | None = Field(default=None, max_length=200)
-    subject: str | None = Field(
+    subject: Annotated[str, StringConstraints(max_length=200), SpeltOnce] | None = Field(
         default=None,
-        max_length=200,
         description="of Gy25: the same for all levels of a subject; the last passed one counts",
     )
     curriculum: Literal["gy11", "gy25"]

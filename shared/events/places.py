@@ -103,29 +103,30 @@ class Whereabouts(NamedTuple):
 
 
 def standing(places: Iterable[Place]) -> list[Place]:
-    """The places that count (of each the valid version must be given): without those taken back or overlaid.
+    """The places that count (of each the valid version must be given), as long as they do.
 
-    A place is overlaid when its first day lies within a newer one (by revision) of the same unit that goes on after that day:
-    the source has corrected the first day, and the old place must not come back when the new one ends. Two that merely meet,
-    one ending on the day on which the next begins, are both right.
+    Of overlapping places of one unit the newer one is the place from its first day on, and the older does not come back when it
+    ends: newer is the higher revision, of equal ones the later begun. Two that merely meet, one ending on the day on which the
+    other begins, do not overlap: they follow each other.
     """
-    found: list[Place] = []
-    for place in sorted((one for one in places if one.is_recorded), key=_newest_first):
-        if not any(_overlays(newer, place) for newer in found):
-            found.append(place)
+    recorded = [place for place in places if place.is_recorded]
+    found = []
+    for place in recorded:
+        newer = [other.starts_on - 1 for other in recorded if _is_newer(other, place) and _overlap(other, place)]
+        cut = place._replace(ends_on=min([place.ends_on, *newer]))
+        if not newer or cut.starts_on <= cut.ends_on:
+            found.append(cut)
     return found
 
 
-def _newest_first(place: Place) -> tuple[int, int, str, str]:
-    return -place.revision, -place.starts_on, place.school_unit, place.digest
+def _is_newer(one: Place, other: Place) -> bool:
+    return (one.revision, one.starts_on) > (other.revision, other.starts_on)
 
 
-def _overlays(newer: Place, place: Place) -> bool:
-    return (
-        newer.school_unit == place.school_unit
-        and newer.revision > place.revision
-        and newer.starts_on <= place.starts_on < newer.ends_on
-    )
+def _overlap(one: Place, other: Place) -> bool:
+    first, last = max(one.starts_on, other.starts_on), min(one.ends_on, other.ends_on)
+    meet = one.ends_on == other.starts_on or other.ends_on == one.starts_on
+    return one.school_unit == other.school_unit and first <= last and not (first == last and meet)
 
 
 def place_on(places: Iterable[Place], day: int) -> Place | None:
@@ -138,13 +139,13 @@ def _place_on(known: Iterable[Place], day: int) -> Place | None:
     for place in known:
         if place.holds_on(day):
             held = of_units.get(place.school_unit)
-            if held is None or (place.revision, place.starts_on) > (held.revision, held.starts_on):
+            if held is None or _is_newer(place, held):
                 of_units[place.school_unit] = place
     return max(of_units.values(), key=_rank, default=None)
 
 
-def _rank(place: Place) -> tuple[bool, bool, int, str]:
-    return place.main, not place.is_paused, place.starts_on, place.school_unit
+def _rank(place: Place) -> tuple[bool, bool, int, int, str]:
+    return place.main, not place.is_paused, place.starts_on, place.revision, place.digest
 
 
 def whereabouts(places: Iterable[Place], day: int) -> Whereabouts | None:
@@ -155,9 +156,7 @@ def whereabouts(places: Iterable[Place], day: int) -> Whereabouts | None:
     if over := [one for one in known if one.starts_on <= day or one.ends_on < one.starts_on]:
         return Whereabouts(max(over, key=lambda one: (one.main, one.ends_on, *_rank(one))), Presence.ENDED)
     if known:
-        return Whereabouts(
-            min(known, key=lambda one: (not one.main, one.starts_on, one.school_unit)), Presence.UPCOMING
-        )
+        return Whereabouts(min(known, key=lambda one: (not one.main, one.starts_on, one.digest)), Presence.UPCOMING)
     return None
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, field_validator
 
 from shared.events.envelope import Code, Contract
 
@@ -104,6 +104,12 @@ class CorrectedFact(Contract):
     key: str
     day: date
     revision: int
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _as_it_was_called(cls, value: object) -> object:
+        # Messages under way and alerts stored by an older version of Kvar say `lesson`.
+        return "attendance" if value == "lesson" else value
 
 
 class AlertWithdrawn(Contract):

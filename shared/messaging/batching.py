@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 ItemT = TypeVar("ItemT")
@@ -16,12 +17,22 @@ Outcomes = Sequence[Exception | None]
 """One entry for each item of a batch, in order: what was wrong with it, or nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[ItemT]):
+    """An item, when it came by the loop's clock, and what its submitter waits for."""
+
+    item: ItemT
+    came_at: float
+    done: asyncio.Future[None]
+
+
 class Batcher(Generic[ItemT]):
     """Collects items and hands them over together: when `max_size` are there or the oldest has waited `max_wait` seconds.
 
-    One batch is in work at a time; what arrives meanwhile forms the next. `submit` returns when the item's batch is done
-    and raises what the batch says of the item. A batch for which `process` raises is taken again in halves, down to the
-    single item, so `process` must be safe to repeat. How many may wait is bounded by the caller (a queue's prefetch).
+    One batch is in work at a time; what arrives meanwhile forms the next, and its wait has begun. `submit` returns when the
+    item's batch is done and raises what the batch says of the item. A batch for which `process` raises is taken again in
+    halves, down to the single item, so `process` must be safe to repeat. How many may wait is bounded by the caller (a
+    queue's prefetch).
     """
 
     def __init__(
@@ -30,13 +41,13 @@ class Batcher(Generic[ItemT]):
         self._process = process
         self._max_size = max_size
         self._max_wait = max_wait
-        self._waiting: list[tuple[ItemT, asyncio.Future[None]]] = []
+        self._waiting: list[_Entry[ItemT]] = []
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Batcher[ItemT]:
-        """Starts the worker."""
+        """Starts the worker. After an end it may be started again."""
         self._worker = asyncio.create_task(self._run())
         return self
 
@@ -46,9 +57,11 @@ class Batcher(Generic[ItemT]):
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
-        for _, done in self._waiting:
-            done.cancel()
+        for entry in self._waiting:
+            entry.done.cancel()
         self._waiting.clear()
+        self._arrived.clear()
+        self._full.clear()
 
     async def submit(self, item: ItemT) -> None:
         """Waits until the item's batch is done.
@@ -56,19 +69,20 @@ class Batcher(Generic[ItemT]):
         Raises:
             Exception: what `process` said of this item, or raised for it alone.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, done))
+        loop = asyncio.get_running_loop()
+        entry = _Entry(item, loop.time(), loop.create_future())
+        self._waiting.append(entry)
         self._arrived.set()
         if len(self._waiting) >= self._max_size:
             self._full.set()
-        await done
+        await entry.done
 
     async def _run(self) -> None:
         while True:
             await self._arrived.wait()
             if len(self._waiting) < self._max_size and self._max_wait > 0:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._max_wait):
+                    async with asyncio.timeout_at(self._waiting[0].came_at + self._max_wait):
                         await self._full.wait()
             batch, self._waiting = self._waiting[: self._max_size], self._waiting[self._max_size :]
             self._full.clear()
@@ -77,23 +91,23 @@ class Batcher(Generic[ItemT]):
             if not self._waiting:
                 self._arrived.clear()
             # What its submitter has given up is another's work by now.
-            if wanted := [entry for entry in batch if not entry[1].done()]:
+            if wanted := [entry for entry in batch if not entry.done.done()]:
                 await self._hand_over(wanted)
 
-    async def _hand_over(self, batch: list[tuple[ItemT, asyncio.Future[None]]]) -> None:
+    async def _hand_over(self, batch: list[_Entry[ItemT]]) -> None:
         try:
-            outcomes = await self._outcomes([item for item, _ in batch])
+            outcomes = await self._outcomes([entry.item for entry in batch])
         except asyncio.CancelledError:
-            for _, done in batch:
-                done.cancel()
+            for entry in batch:
+                entry.done.cancel()
             raise
-        for (_, done), outcome in zip(batch, outcomes, strict=True):
-            if done.done():
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            if entry.done.done():
                 continue
             if outcome is None:
-                done.set_result(None)
+                entry.done.set_result(None)
             else:
-                done.set_exception(outcome)
+                entry.done.set_exception(outcome)
 
     async def _outcomes(self, items: list[ItemT]) -> Outcomes:
         """What `process` says; when it raises, each half by itself, so that a fault finds the one item that brings it."""

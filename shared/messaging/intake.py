@@ -6,7 +6,7 @@ held goes back; a probe waits for the end of the outage, then they are attached 
 
 What goes back is published anew through the service's own exchange, with confirm, and only then acknowledged. A requeue
 would count towards the queue's delivery limit, and an outage that comes and goes would park messages that nothing is
-wrong with: 3.10 counts every requeue, by nack, closed channel and lost connection alike [tried].
+wrong with: 3.10 and 4.0 count every requeue, by nack, closed channel and lost connection alike [tried].
 """
 
 from __future__ import annotations

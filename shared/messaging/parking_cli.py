@@ -16,7 +16,8 @@ import typer
 
 from shared.errors import Outage
 from shared.messaging import topology
-from shared.messaging.parking import Parked, ParkingError, Round, operating
+from shared.messaging.parked import Parked
+from shared.messaging.parking import ParkingError, Round, operating
 from shared.messaging.parking_text import as_json, as_ndjson, as_table, as_text
 from shared.settings import SettingsError, load_settings
 
@@ -149,7 +150,7 @@ async def _drop(ids: set[str], services: list[str], to: Path | None, *, sure: bo
                 if found and (sure or await _agreed(found)):
                     _keep_copies(found, to)
                     for message in messages:
-                        await message.ack()
+                        await walk.remove(message)
                     typer.echo(f"{service}: {len(found)} dropped: {', '.join(parked.id for parked in found)}")
                 dropped += found
     _all_found(ids, dropped)

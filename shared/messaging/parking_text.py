@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.messaging.parking import Parked
+from shared.messaging.parked import Parked
 
 UNPSEUDONYMISED = "ingest"
 """Its messages may be as a publisher sent them: who looks at them says so."""

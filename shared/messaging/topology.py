@@ -41,16 +41,24 @@ PARKED_DELIVERY_LIMIT = 2_000_000_000
 """In effect none: an operator's look takes a parked message and puts it back, and that counts. RabbitMQ 4 drops after 20
 when nothing is said; its own word for none, -1, makes 3.10 drop at the first look."""
 UNSHARDED = frozenset({"staff.changed", "climate.reported"})
+SCORED = ("attendance.recorded", "grade.recorded", "enrolment.changed")
+"""Families of events that scoring reads from its shards' queues."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkQueue:
-    """A queue of one service with what it is bound to."""
+    """A queue of one service with what it is bound to.
+
+    Attributes:
+        patterns: Its bindings, in its exchange and in its service's `again`.
+        unbound: Bindings that a broker may still have from before; declaring removes them.
+    """
 
     name: str
     service: str
     exchange: str
     patterns: tuple[str, ...]
+    unbound: tuple[str, ...] = ()
 
 
 def shard_of(subject: str, shards: int) -> int:
@@ -88,7 +96,7 @@ def work_queues(shards: int) -> list[WorkQueue]:
     """All queues that services consume."""
     return [
         WorkQueue("ingest.sis", "ingest", SIS_EVENTS, ("#",)),
-        *(WorkQueue(scoring_queue(n), "scoring", EVENTS, (f"s{n:02d}.#",)) for n in range(shards)),
+        *(_shard_queue(n) for n in range(shards)),
         WorkQueue(CLIMATE_QUEUE, "scoring", EVENTS, ("climate.reported",)),
         WorkQueue("reporting.events", "reporting", EVENTS, ("*.enrolment.changed", "climate.reported")),
         WorkQueue("reporting.risk", "reporting", RISK, (SCORED_KEY, GROUP_SIGNAL_KEY)),
@@ -108,6 +116,15 @@ async def declare(channel: AbstractChannel, shards: int) -> None:
         for pattern in queue.patterns:
             await declared.bind(queue.exchange, pattern)
             await declared.bind(again_exchange(queue.service), pattern)
+        for pattern in queue.unbound:  # only when the others are there: no moment without a way
+            await declared.unbind(queue.exchange, pattern)
+            await declared.unbind(again_exchange(queue.service), pattern)
+
+
+def _shard_queue(shard: int) -> WorkQueue:
+    prefix = f"s{shard:02d}"
+    patterns = tuple(f"{prefix}.{family}" for family in SCORED)
+    return WorkQueue(scoring_queue(shard), "scoring", EVENTS, patterns, unbound=(f"{prefix}.#",))
 
 
 async def _declare_service(channel: AbstractChannel, service: str) -> None:

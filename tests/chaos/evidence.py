@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -14,6 +14,7 @@ import aio_pika
 import httpx
 import orjson
 
+from deploy.demo.events import Event
 from deploy.local import mails
 from deploy.local.broker import amqp_url, management_url, metrics_url
 from deploy.local.database import mongo_url
@@ -21,6 +22,7 @@ from deploy.local.layout import VIEWER
 from deploy.local.queues import Management, QueueCounts, is_parking, pending
 from shared import mongo
 from shared.messaging import topology
+from tests import references
 from tests.chaos.world import DATABASE, World
 
 WITNESS = "chaos.witness"
@@ -121,9 +123,11 @@ async def work_left(world: World, *, thorough: bool) -> list[str]:
     return left
 
 
-async def gather(world: World) -> Evidence:
-    """Reads everything. The witness and the parking queues are empty afterwards."""
+async def gather(world: World, published: Iterable[Event]) -> Evidence:
+    """Reads everything about what was published. The witness and the parking queues are empty afterwards."""
     evidence = Evidence()
+    url, token = world.of("ingest")[-1].url, world.secrets.service_token
+    evidence.pseudonyms = await references.pseudonyms(url, token, published)
     await _read_database(world, evidence)
     await _read_queues(world, evidence)
     reporting, notify, ingest = (world.of(name)[-1].url for name in ("reporting", "notify", "ingest"))
@@ -142,8 +146,6 @@ async def gather(world: World) -> Evidence:
 
 async def _read_database(world: World, evidence: Evidence) -> None:
     database = mongo.connect(mongo_url(world.ports.database), DATABASE, service="test")
-    async for row in database["aliases"].find():
-        evidence.pseudonyms[row["_id"].partition("|")[2]] = row["pseudonym"]
     evidence.archived = [row["_id"] async for row in database["events_archive"].find({}, {"_id": 1})]
     evidence.facts = [row async for row in database["scoring_facts"].find()]
     async for row in database["scoring_students"].find():

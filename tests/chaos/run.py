@@ -135,7 +135,7 @@ class _Run:
                 await mischief.heal()
                 left = await self._settle()
                 self.progress.say("comparing with an independent fold of the published events")
-                evidence = await end.gather(self.world)
+                evidence = await end.gather(self.world, traffic.good)
             finally:
                 counting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

@@ -25,14 +25,12 @@ from deploy.demo.school_calendar import latest_whole_term
 from deploy.demo.simulator import Simulation, simulate
 from deploy.local import mails, processes
 from deploy.local.broker import metrics_url
-from deploy.local.database import mongo_url
 from deploy.local.folder import locked
 from deploy.local.layout import VIEWER, Ports, load_or_make_secrets
 from deploy.local.ports import free_ports, is_free
 from deploy.local.queues import Drain, QueueCounts, parked
 from deploy.local.stack import Stack
-from shared import mongo
-from tests import oracle
+from tests import oracle, references
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
@@ -94,14 +92,6 @@ async def play_and_kill(stack: Stack, school: Simulation, counts: QueueCounts) -
     return result
 
 
-async def pseudonyms(stack: Stack) -> dict[str, str]:
-    """Reference to pseudonym, from ingest's own collection."""
-    database = mongo.connect(mongo_url(stack.ports.database), "kvar", service="test")
-    found = {row["_id"].partition("|")[2]: row["pseudonym"] async for row in database["aliases"].find()}
-    database.client.close()
-    return found
-
-
 async def views(stack: Stack) -> list[dict[str, Any]]:
     ports, found = stack.ports, []
     after: str | None = None
@@ -132,9 +122,11 @@ async def alerts(stack: Stack) -> list[dict[str, Any]]:
                 return found
 
 
-def expected(school: Simulation, aliases: Mapping[str, str]) -> dict[str, oracle.Expected]:
-    published = [event for day in school.days for event in day.events if event["subject"] in aliases]
-    return oracle.expect({**event, "subject": aliases[event["subject"]]} for event in published)
+async def expected(stack: Stack, school: Simulation) -> dict[str, oracle.Expected]:
+    events = [event for day in school.days for event in day.events]
+    ingest = stack.ports.url(stack.ports.service("ingest"))
+    known = await references.pseudonyms(ingest, stack.secrets.service_token, events)
+    return oracle.expect({**event, "subject": known[event["subject"]]} for event in events if event["subject"] in known)
 
 
 def seen(view: Mapping[str, Any]) -> oracle.Expected:
@@ -152,7 +144,7 @@ async def test_a_small_school_ends_as_brute_force_says_whoever_was_killed(tmp_pa
         left = parked(await counts.read())
         await counts.close()
         found = {view["pseudonym"]: seen(view) for view in await views(stack)}
-        wanted = expected(small_school(0), await pseudonyms(stack))
+        wanted = await expected(stack, small_school(0))
         told = await alerts(stack)
         restarts = supervisor.restarts
     assert result.rejected == school.expected_rejections == BAD

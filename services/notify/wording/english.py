@@ -24,6 +24,16 @@ def _title(before: Level, after: Level) -> str:
     return f"From {LEVELS[before]} to {LEVELS[after]} level"
 
 
+def _detour_title(between: Level, now: Level) -> str:
+    return f"The level was {LEVELS[between]} for a time and is now {LEVELS[now]}"
+
+
+def _detour(risen: bool, level: Level, since: str | None) -> str:
+    if since is None:
+        return f"The level was {LEVELS[level]} for a time; nobody was told of it."
+    return f"On {since} the level {'rose' if risen else 'fell'} to {LEVELS[level]}; there was nobody who could be told then."
+
+
 def _fresh(counted: str, registered: str | None) -> str:
     if registered is None:
         return f"Counted up to {counted}."
@@ -48,7 +58,12 @@ def _level_now(level: Level) -> str:
 
 
 def _corrected(days: Mapping[str, str]) -> str:
-    kinds = {"lesson": "attendance on", "mark": "a grade or warning of"}
+    kinds = {
+        "attendance": "attendance on",
+        "mark": "a grade or warning of",
+        "place": "the enrolment from",
+        "rules": "the authority's rules of",
+    }
     facts = "; ".join(f"{kinds[kind]} {text}" for kind, text in days.items())
     return "The reason: facts have been corrected" + (f" ({facts})." if facts else ".")
 
@@ -66,8 +81,10 @@ LANGUAGE = Language(
     title=_title,
     rise="A student needs more support than before.",
     fall="Good news: things are going better for a student.",
+    detour_title=_detour_title,
+    detour=_detour,
     fresh=_fresh,
-    left="The student was no longer enrolled on that day.",
+    left="The student is no longer enrolled.",
     withdrawn_subject=_withdrawn_subject,
     withdrawn=_withdrawn,
     level_now=_level_now,
@@ -90,6 +107,7 @@ LANGUAGE = Language(
         freshness="Data",
         no_facts="There are no facts left to count from.",
         whole_group="gives no points",
+        detour_lead="A student's level has changed more than once before anybody could be told.",
         withdrawn_lead="An earlier message about a student no longer applies.",
         told_another="The earlier message went to a colleague who cannot be reached any more.",
         rules_lead="A student's level has changed with new rules.",

@@ -29,6 +29,7 @@ class Words:
     freshness: str
     no_facts: str
     whole_group: str
+    detour_lead: str
     withdrawn_lead: str
     told_another: str
     rules_lead: str
@@ -49,12 +50,14 @@ class Language:
         title: A sentence on the change: `(from, to)`.
         rise: What is said in addition when the level rises.
         fall: What is said in addition when the level falls.
+        detour_title: Subject and title where the level was elsewhere in between: that level, and the one now.
+        detour: Where it was and that nobody was told: whether it had risen there, the level, the day if it is known.
         fresh: Until when the data reach: `(counted, registered)`; the latter only when it lags behind.
         left: What is said about a student who has left.
         withdrawn_subject: The subject line of a withdrawal: the levels that earlier mails announced.
         withdrawn: Which mails no longer apply: the day and the level of each.
         level_now: Which level the student has now.
-        corrected: That facts were corrected, and which: `lesson` and `mark` with the days in words.
+        corrected: That facts were corrected, and which: the kinds with the days in words, the newest first.
         day_range: So many days from one to another.
         instead_of_coach: Why somebody other than the coach gets the mail, by role.
     """
@@ -67,6 +70,8 @@ class Language:
     title: Callable[[Level, Level], str]
     rise: str
     fall: str
+    detour_title: Callable[[Level, Level], str]
+    detour: Callable[[bool, Level, str | None], str]
     fresh: Callable[[str, str | None], str]
     left: str
     withdrawn_subject: Callable[[Sequence[Level]], str]
@@ -99,14 +104,14 @@ class Language:
         told = self.wording.sentence(reason.indicator, reason.numbers, reason.group if named else None)
         return f"{told}, {self.period(reason.first_day, reason.last_day)}"
 
-    def corrections(self, facts: Sequence[CorrectedFact]) -> str:
-        """That facts were corrected, and on which days."""
-        days: dict[str, set[date]] = {}
-        for fact in facts:
-            days.setdefault(fact.kind, set()).add(fact.day)
-        return self.corrected({kind: self._days(sorted(found)) for kind, found in sorted(days.items())})
+    def corrections(self, facts: Sequence[CorrectedFact], year: int) -> str:
+        """That facts were corrected, and on which days, the newest first. Days of another year than this one bear theirs."""
+        days: dict[str, list[date]] = {}
+        for fact in sorted(facts, key=lambda fact: (-fact.day.toordinal(), fact.kind)):
+            days.setdefault(fact.kind, []).append(fact.day)
+        return self.corrected({kind: self._days(list(dict.fromkeys(found)), year) for kind, found in days.items()})
 
-    def _days(self, days: Sequence[date]) -> str:
+    def _days(self, days: Sequence[date], year: int) -> str:
         if len(days) > DAYS_LISTED:
-            return self.day_range(len(days), self.period(days[0], days[-1]))
-        return ", ".join(self.day(day) for day in days)
+            return self.day_range(len(days), self.period(days[-1], days[0]))
+        return ", ".join(self.day(day, year=day.year != year) for day in days)

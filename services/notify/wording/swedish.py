@@ -24,6 +24,16 @@ def _title(before: Level, after: Level) -> str:
     return f"Från {LEVELS[before]} till {LEVELS[after]} nivå"
 
 
+def _detour_title(between: Level, now: Level) -> str:
+    return f"Nivån var {LEVELS[between]} en tid och är nu {LEVELS[now]}"
+
+
+def _detour(risen: bool, level: Level, since: str | None) -> str:
+    if since is None:
+        return f"Nivån var {LEVELS[level]} en tid; ingen fick veta det."
+    return f"Den {since} {'steg' if risen else 'sjönk'} nivån till {LEVELS[level]}; då fanns det ingen som kunde få veta det."
+
+
 def _fresh(counted: str, registered: str | None) -> str:
     if registered is None:
         return f"Räknat till och med {counted}."
@@ -48,7 +58,12 @@ def _level_now(level: Level) -> str:
 
 
 def _corrected(days: Mapping[str, str]) -> str:
-    kinds = {"lesson": "närvaro", "mark": "betyg eller varning"}
+    kinds = {
+        "attendance": "närvaro",
+        "mark": "betyg eller varning",
+        "place": "inskrivningen från",
+        "rules": "huvudmannens regler från",
+    }
     facts = "; ".join(f"{kinds[kind]} {text}" for kind, text in days.items())
     return "Det beror på att uppgifter har rättats" + (f" ({facts})." if facts else ".")
 
@@ -66,8 +81,10 @@ LANGUAGE = Language(
     title=_title,
     rise="En elev behöver mer stöd än förut.",
     fall="Goda nyheter: det går bättre för en elev.",
+    detour_title=_detour_title,
+    detour=_detour,
     fresh=_fresh,
-    left="Eleven var inte längre inskriven den dagen.",
+    left="Eleven är inte längre inskriven.",
     withdrawn_subject=_withdrawn_subject,
     withdrawn=_withdrawn,
     level_now=_level_now,
@@ -90,6 +107,7 @@ LANGUAGE = Language(
         freshness="Underlag",
         no_facts="Det finns inga uppgifter kvar att räkna på.",
         whole_group="ger inga poäng",
+        detour_lead="En elevs nivå har ändrats mer än en gång innan någon kunde få veta det.",
         withdrawn_lead="Ett tidigare meddelande om en elev gäller inte längre.",
         told_another="Det tidigare meddelandet gick till en kollega som inte längre kan nås.",
         rules_lead="En elevs nivå har ändrats med nya regler.",

@@ -21,12 +21,12 @@ import pytest
 
 from deploy.local.ports import free_ports
 from shared import mongo
-from tests.integration.ingest.stage import PSEUDONYM_KEY, SERVICE_TOKEN, TOKENS, Outgoing, Stage
+from tests.integration.ingest.stage import NAMERS, PSEUDONYM_KEY, SERVICE_TOKEN, SPACES, TOKENS, Outgoing, Stage
 
 if TYPE_CHECKING:
     from shared.mongo import Database
 
-READY_SECONDS = 40
+READY_SECONDS = 120
 
 
 @contextmanager
@@ -76,6 +76,8 @@ def environment(amqp_url: str, mongo_url: str, database: str) -> dict[str, str]:
         "KVAR_MONGO_URL": mongo_url,
         "KVAR_MONGO_DATABASE": database,
         "KVAR_PUBLISHERS": json.dumps(TOKENS),
+        "KVAR_SPACES": json.dumps(SPACES),
+        "KVAR_SPACE_NAMERS": json.dumps(NAMERS),
         "KVAR_PSEUDONYM_KEY": PSEUDONYM_KEY,
         "KVAR_SERVICE_TOKEN": SERVICE_TOKEN,
     }

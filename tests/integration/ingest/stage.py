@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import subprocess
+import sys
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +23,13 @@ from services.ingest import bodies
 TOKENS = {"2480": "token-of-authority-2480", "1480": "token-of-authority-1480"}
 PSEUDONYM_KEY = "a secret that only this test knows"
 SERVICE_TOKEN = "token-between-services"
-DEADLINE_SECONDS = 20.0
+SPACES = {"2480": {"gradebook": "sis"}}
+"""Settings of the stage: the gradebook's references are those of the system `sis`."""
+NAMERS = {"2480": ["survey"]}
+AS_SERVICE = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
+AS_PUBLISHER = {"Authorization": f"Bearer {TOKENS['2480']}"}
+DEADLINE_SECONDS = 90.0
+"""Longer than the service itself takes to repair what a slow broker did not confirm in time: its sweep comes after 40 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +45,19 @@ class Stage:
 
 @dataclass
 class Outgoing:
-    """Messages that went out, by event id, in order."""
+    """Messages that went out, by event id, in order. There are thousands: each is looked at once."""
 
-    messages: list[AbstractIncomingMessage] = field(default_factory=list)
+    messages: defaultdict[str, list[AbstractIncomingMessage]] = field(default_factory=lambda: defaultdict(list))
     _came: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def take(self, message: AbstractIncomingMessage) -> None:
         async with self._came:
-            self.messages.append(message)
+            self.messages[message.message_id or ""].append(message)
             self._came.notify_all()
 
     def of(self, event_id: str) -> list[AbstractIncomingMessage]:
         """Those of one event."""
-        return [message for message in self.messages if message.message_id == event_id]
+        return list(self.messages[event_id])
 
     async def wait_for(self, event_id: str, count: int = 1) -> list[AbstractIncomingMessage]:
         """Until so many of one event have come."""
@@ -89,6 +99,26 @@ async def publish(
 def statuses(response: httpx.Response) -> list[str]:
     """What became of each item."""
     return [item["status"] for item in response.json()["items"]]
+
+
+async def student_of(
+    http: httpx.AsyncClient, reference: str, source: str = "test", authority: str = "2480"
+) -> dict[str, Any] | None:
+    """What ingest knows of a reference, None when it never met it."""
+    query = {"authority": authority, "source": source, "reference": reference}
+    response = await http.get("/internal/students", params=query, headers=AS_SERVICE)
+    if response.status_code == 404:
+        return None
+    found: dict[str, Any] = response.raise_for_status().json()
+    return found
+
+
+async def kvar(stage: Stage, *arguments: str, columns: int = 250) -> subprocess.CompletedProcess[str]:
+    """Runs the command line against the service."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("KVAR_")}
+    own |= {"KVAR_INGEST_URL": stage.url, "KVAR_SERVICE_TOKEN": SERVICE_TOKEN, "COLUMNS": str(columns)}
+    command = [str(Path(sys.executable).parent / "kvar"), *arguments]
+    return await asyncio.to_thread(subprocess.run, command, env=own, capture_output=True, text=True, timeout=60)
 
 
 async def until(what: str, condition: Callable[[], Awaitable[Any]]) -> Any:

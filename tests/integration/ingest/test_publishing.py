@@ -9,12 +9,12 @@ import orjson
 import pytest
 
 from services.ingest import bodies
-from services.ingest.pseudonyms import Pseudonyms
+from services.ingest.pseudonyms import KeyedHashes
 from shared.events import read_event
 from shared.messaging.topology import routing_key
 from tests.integration.ingest.stage import (
+    AS_SERVICE,
     PSEUDONYM_KEY,
-    SERVICE_TOKEN,
     TOKENS,
     Outgoing,
     Stage,
@@ -22,6 +22,7 @@ from tests.integration.ingest.stage import (
     now,
     publish,
     statuses,
+    student_of,
 )
 from tests.unit.ingest import builders
 from tests.unit.ingest.builders import attendance, person
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from shared.mongo import Database
 
 pytestmark = pytest.mark.integration
-
-AS_SERVICE = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
 
 
 def lesson(student: str, event_id: str | None = None, **changes: Any) -> dict[str, Any]:
@@ -63,8 +62,11 @@ async def test_one_event_is_archived_and_published_under_its_pseudonym(
     }
     [message] = await outgoing.wait_for(item["id"])
     event = read_event(message.body)
-    pseudonym = Pseudonyms(PSEUDONYM_KEY).of("2480", student)
+    known = await student_of(http, student)
+    assert known is not None
+    pseudonym = known["pseudonym"]
     assert event.subject == pseudonym
+    assert event.under == known["under"] == KeyedHashes(PSEUDONYM_KEY).of_reference("2480", "test", student)
     assert event.recordedtime is not None
     assert abs((now() - event.recordedtime).total_seconds()) < 60
     assert message.routing_key == routing_key(item["type"], pseudonym, 8)
@@ -77,6 +79,7 @@ async def test_one_event_is_archived_and_published_under_its_pseudonym(
     kept = orjson.loads(archived["event"])
     assert kept["partitionkey"] == "x", "what readers do not know yet is kept"
     assert kept["data"]["room"] == "B12"
+    assert kept["under"] == event.under
     assert "migraine" not in archived["event"]
     assert student not in archived["event"]
     assert await database["events_unpublished"].count_documents({"_id": archived["batch"]}) == 0
@@ -117,11 +120,12 @@ async def test_in_lines_a_bad_one_is_rejected_and_the_others_come_in(http: httpx
     assert answer["items"][1]["errors"][0]["found"] == "0"
 
 
-async def test_staff_and_climate_keep_their_subject(http: httpx.AsyncClient, outgoing: Outgoing) -> None:
-    items = [builders.staff() | {"id": new_id()}, builders.climate(now().strftime("%G-W%V")) | {"id": new_id()}]
+async def test_staff_gets_its_space_and_climate_keeps_its_subject(http: httpx.AsyncClient, outgoing: Outgoing) -> None:
+    items = [builders.staff(id=new_id(), under="x"), builders.climate(now().strftime("%G-W%V")) | {"id": new_id()}]
     assert statuses(await publish(http, items)) == ["accepted", "accepted"]
     [staff] = await outgoing.wait_for(items[0]["id"])
-    assert (staff.routing_key, read_event(staff.body).subject) == ("staff.changed", "staff:kim")
+    assert (staff.routing_key, read_event(staff.body).subject) == ("staff.changed", "staff:test/kim")
+    assert read_event(staff.body).under is None, "what a publisher says there is not ours"
     [climate] = await outgoing.wait_for(items[1]["id"])
     assert (climate.routing_key, read_event(climate.body).subject) == ("climate.reported", "group:NA25a")
 

@@ -7,70 +7,26 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
 from deploy.local.ports import free_ports
-from services.ingest.aliases import AliasMap
-from services.ingest.arrivals import Arrival, Door
-from services.ingest.identities import Identities
-from services.ingest.intake import Intake
-from services.ingest.pseudonyms import Pseudonyms
 from services.ingest.publishing import SWEEP_AFTER, Publishing, Sweeper
-from services.ingest.rejected import RejectedItems
-from services.ingest.store import Aliases, EventArchive, People
+from services.ingest.store import EventArchive
 from shared import metrics
 from shared.errors import Outage
 from shared.events import read_event
 from tests.conftest import BrokerServer
 from tests.integration.ingest.conftest import environment, service_process, wait_for
-from tests.integration.ingest.stage import PSEUDONYM_KEY, Outgoing, new_id, now, publish, statuses, until
-from tests.unit.ingest.builders import attendance, enrolment, person
+from tests.integration.ingest.replica import SHARDS, Broker, lesson, receive, replica
+from tests.integration.ingest.stage import Outgoing, new_id, now, publish, statuses, until
+from tests.unit.ingest.builders import enrolment, person
 
 if TYPE_CHECKING:
     from shared.mongo import Database
 
 pytestmark = pytest.mark.integration
-
-OWN = frozenset({"2480"})
-SHARDS = 8
-
-
-class Broker:
-    """Confirms everything or nothing, and keeps what it confirmed."""
-
-    def __init__(self, *, is_away: bool = False) -> None:
-        self.is_away = is_away
-        self.confirmed: list[tuple[str, bytes]] = []
-
-    async def __call__(self, body: bytes, *, routing_key: str, message_id: str) -> None:  # noqa: ARG002
-        await asyncio.sleep(0)
-        if self.is_away:
-            raise Outage("the broker is away")
-        self.confirmed.append((message_id, body))
-
-
-def replica(database: Database, broker: Broker) -> Intake:
-    """Another ingest on the same collections."""
-    pseudonyms = Pseudonyms(PSEUDONYM_KEY)
-    identities = Identities(pseudonyms, AliasMap(Aliases(database), pseudonyms.of), People(database))
-    publishing = Publishing(broker, SHARDS)
-    return Intake(EventArchive(database), identities, RejectedItems(database), publishing, ZoneInfo("Europe/Stockholm"))
-
-
-def arrival(item: dict[str, Any]) -> Arrival:
-    return Arrival(item, OWN, "2480")
-
-
-async def receive(intake: Intake, *items: dict[str, Any]) -> list[str]:
-    outcomes = await intake.receive([arrival(item) for item in items], door=Door.HTTP, now=now())
-    return [outcome.status.value for outcome in outcomes]
-
-
-def lesson(student: str = "id:recovery", **changes: Any) -> dict[str, Any]:
-    return attendance(student, now=now(), id=new_id(), **changes)
 
 
 async def crash(database: Database, *items: dict[str, Any]) -> None:
@@ -136,43 +92,6 @@ async def test_a_note_of_events_that_were_never_archived_is_given_up(database: D
     assert await database["events_unpublished"].count_documents({"_id": note["_id"]}) == 1
     await sweeper.sweep(now() + timedelta(hours=2))
     assert await database["events_unpublished"].count_documents({"_id": note["_id"]}) == 0
-
-
-async def test_two_replicas_with_the_same_items_publish_and_agree(database: Database) -> None:
-    tag = new_id()
-    items = [
-        enrolment(
-            f"id:{tag}-{number}",
-            id=f"{tag}-e{number}",
-            data={"starts_on": now().date().isoformat(), "person": person(f"id:grades-{tag}-{number}")},
-        )
-        for number in range(40)
-    ] + [lesson(f"id:grades-{tag}-{number}") for number in range(40)]
-    brokers = [Broker(), Broker()]
-    answers = await asyncio.gather(*(receive(replica(database, broker), *items) for broker in brokers))
-    assert {status for answer in answers for status in answer} <= {"accepted", "duplicate"}
-    published = [read_event(body) for broker in brokers for _, body in broker.confirmed]
-    assert {event.id for event in published} == {item["id"] for item in items}
-    subjects = {(event.id, event.subject) for event in published}
-    assert len(subjects) == len(items), "both gave each event the same pseudonym"
-    assert len({subject for _, subject in subjects}) == 40
-    for item_id in {event.id for event in published}:
-        assert len({event.encode() for event in published if event.id == item_id}) == 1
-
-
-async def test_replicas_that_race_for_one_person_lose_no_revision(database: Database) -> None:
-    student = new_id("id:raced")
-    starts_on = now().date().isoformat()
-    items = [
-        enrolment(
-            student, id=new_id(), data={"starts_on": starts_on, "revision": n, "person": person(given_name=f"N{n}")}
-        )
-        for n in range(1, 9)
-    ]
-    await asyncio.gather(*(receive(replica(database, Broker()), item) for item in items))
-    pseudonym = Pseudonyms(PSEUDONYM_KEY).of("2480", student)
-    [(record, _)] = (await People(database).find([pseudonym])).values()
-    assert (record.revision, record.given_name) == (8, "N8")
 
 
 async def test_a_service_without_database_says_so_and_accepts_nothing(

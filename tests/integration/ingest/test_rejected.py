@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,10 +9,10 @@ import pytest
 
 from services.ingest import bodies
 from tests.integration.ingest.stage import (
-    SERVICE_TOKEN,
     TOKENS,
     Outgoing,
     Stage,
+    kvar,
     new_id,
     now,
     publish,
@@ -30,8 +25,6 @@ if TYPE_CHECKING:
     from shared.mongo import Database
 
 pytestmark = pytest.mark.integration
-
-KVAR = Path(sys.executable).parent / "kvar"
 
 
 def lesson(**changes: Any) -> dict[str, Any]:
@@ -152,34 +145,29 @@ async def kept_as_if_the_contract_was_narrower(
     return item_id
 
 
-async def kvar(stage: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("KVAR_")}
-    own |= {"KVAR_INGEST_URL": stage.url, "KVAR_SERVICE_TOKEN": SERVICE_TOKEN, "COLUMNS": "250"}
-    command = [str(KVAR), "rejected", *arguments]
-    return await asyncio.to_thread(subprocess.run, command, env=own, capture_output=True, text=True, timeout=60)
-
-
 async def test_the_command_lists_shows_and_replays(
     stage: Stage, http: httpx.AsyncClient, database: Database, outgoing: Outgoing
 ) -> None:
     item = lesson()
     kept = await kept_as_if_the_contract_was_narrower(http, database, item)
-    found = await kvar(stage, "list", "--limit", "1000")
+    found = await kvar(stage, "rejected", "list", "--limit", "1000")
     assert found.returncode == 0, found.stderr
     assert kept in found.stdout
     assert item["subject"] not in found.stdout
-    assert item["id"] in (await kvar(stage, "show", kept)).stdout
-    replayed = await kvar(stage, "replay", kept)
+    narrow = await kvar(stage, "rejected", "list", "--limit", "1000", columns=80)
+    assert kept in narrow.stdout, "an id is never cut off"
+    assert item["id"] in (await kvar(stage, "rejected", "show", kept)).stdout
+    replayed = await kvar(stage, "rejected", "replay", kept)
     assert replayed.stdout.strip() == "accepted"
     await outgoing.wait_for(item["id"])
-    again = await kvar(stage, "replay", kept)
+    again = await kvar(stage, "rejected", "replay", kept)
     assert again.returncode == 1
     assert "not kept" in again.stderr
 
 
 async def test_the_command_says_when_there_is_nobody_to_ask(stage: Stage) -> None:
     nobody = Stage("http://127.0.0.1:9", stage.amqp_url, stage.mongo_url, stage.database, stage.log)
-    answer = await kvar(nobody, "list")
+    answer = await kvar(nobody, "rejected", "list")
     assert answer.returncode == 1
     assert "does not answer" in answer.stderr
 

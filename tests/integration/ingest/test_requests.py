@@ -102,7 +102,7 @@ async def test_strange_values_are_rejections_and_not_errors_of_ours(http: httpx.
 
 
 async def test_unknown_fields_of_any_kind_come_in(http: httpx.AsyncClient) -> None:
-    item = attendance(now=now(), id=new_id("odd \u0000 id"), data={"$x.y\u0000": 2**64 - 1, "z": 1e308})
+    item = attendance(now=now(), id=new_id("odd id"), data={"$x.y\u0000": 2**64 - 1, "z": 1e308})
     response = await publish(http, orjson.dumps([item]))
     assert response.status_code == 202
 

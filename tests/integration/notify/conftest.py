@@ -94,7 +94,7 @@ class Neighbour:
     """Stands for ingest: names by pseudonym, `None` = protected; `away` makes it answer 503."""
 
     url: str = ""
-    people: dict[str, tuple[str, str] | None] = field(default_factory=dict)
+    people: dict[str, tuple[str | None, str | None] | None] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     away: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import aio_pika
 import pytest
@@ -14,7 +15,8 @@ from services.notify import alert_store, delivery
 from services.notify.alert_store import Alerts
 from services.notify.app import build
 from services.notify.smtp import smtp_server
-from shared.events import Level, StaffRole
+from shared import metrics
+from shared.events import EnrolmentChangedEvent, Level, StaffChangedEvent, StaffRole
 from shared.messaging import topology
 from shared.settings import SettingsError
 from tests.integration.notify.conftest import Neighbour, Sink, readable
@@ -212,8 +214,136 @@ async def test_a_refused_address_is_noted_and_the_next_in_line_told(stage: Stage
         await stage.publish(staff_changed(), staff_changed("staff:bo", StaffRole.COORDINATOR), enrolled(who))
         await stage.publish(level_changed(who))
         shown = await reaches(client, f"{who}:1", "sent")
-    assert shown["refusals"] == [{"staff": "staff:anna", "answer": "550 5.1.1 no such user"}]
+    assert shown["refusals"] == [{"staff": "staff:anna", "staff_space": None, "answer": "550 5.1.1 no such user"}]
     assert stage.sink.recipients == ["bo@skola.example"]
+
+
+async def test_of_two_mentors_the_second_is_told_when_the_first_cannot_be(stage: Stage) -> None:
+    who, other = student(), student()
+    stage.sink.refuse["anna@skola.example"] = "550 5.1.1 no such user"
+    mentors: dict[str, Any] = {"coach": None, "coaches": ["staff:anna", "staff:adam"]}
+    async with stage.running() as client:
+        await stage.publish(
+            staff_changed(), staff_changed("staff:adam"), staff_changed("staff:bo", StaffRole.COORDINATOR)
+        )
+        await stage.publish(enrolled(who, **mentors), level_changed(who))
+        refused = await reaches(client, f"{who}:1", "sent")
+        await stage.publish(staff_changed(revision=2, active=False), enrolled(other, **mentors), level_changed(other))
+        gone = await reaches(client, f"{other}:1", "sent")
+    for shown in (refused, gone):
+        assert (shown["told"], shown["role"]) == ("staff:adam", "coach")
+    assert stage.sink.recipients == ["adam@skola.example", "adam@skola.example"]
+
+
+async def test_without_any_place_the_unit_that_the_registers_name_finds_somebody(stage: Stage) -> None:
+    who = student()
+    async with stage.running() as client:
+        coordinator, principal = StaffRole.COORDINATOR, StaffRole.PRINCIPAL
+        await stage.publish(staff_changed("staff:bo", coordinator), staff_changed("staff:rektor", principal))
+        await stage.publish(level_changed(who))
+        waiting = await reaches(client, f"{who}:1", "pending")  # an enrolment may be just behind
+        shown = await reaches(client, f"{who}:1", "sent")
+    assert (shown["told"], shown["role"]) == ("staff:bo", "coordinator")
+    assert shown["sent_at"] >= waiting["created_at"]
+    assert "Ekskolan" in readable(stage.sink.mails[0])
+
+
+async def test_where_the_student_is_today_decides_and_whoever_has_left_is_said_to_have(stage: Stage) -> None:
+    who, other = student(), student()
+    today = datetime.now(stage.settings.zone).date()
+    over, to_come = today - timedelta(1), today + timedelta(60)
+    async with stage.running() as client:
+        await stage.publish(staff_changed(), staff_changed("staff:bo"), staff_changed("staff:adam"))
+        await stage.publish(
+            enrolled(who, date(2024, 8, 19), ends_on=over),
+            enrolled(who, to_come, school_unit="Lindskolan", coach="staff:bo"),
+            enrolled(other, date(2024, 8, 19), ends_on=over),
+            enrolled(other, today, school_unit="Lindskolan", coach="staff:bo"),
+            enrolled(other, today, school_unit="Kursskolan", coach="staff:adam", main=False),
+        )
+        as_of = today - timedelta(7)  # both were at Ekskolan then
+        await stage.publish(level_changed(who, as_of=as_of), level_changed(other, as_of=as_of))
+        left = await reaches(client, f"{who}:1", "sent")
+        moved = await reaches(client, f"{other}:1", "sent")
+    assert (left["told"], moved["told"]) == ("staff:anna", "staff:bo")
+    assert "Eleven är inte längre inskriven." in readable(stage.sink.of(who)[0])
+    assert "inte längre inskriven" not in readable(stage.sink.of(other)[0])
+    assert "Lindskolan" in readable(stage.sink.of(other)[0])
+
+
+async def test_places_that_an_older_version_kept_are_read_and_replaced(stage: Stage) -> None:
+    who, left = student(), student()
+    events = {who: enrolled(who), left: enrolled(left, status="ended", protected=True)}
+    async with stage.database() as database:
+        for name, event in events.items():
+            kept = {"_id": name, "rev": 1, "enrolments": [event.data.model_dump(mode="json")]}
+            await database["notify_students"].insert_one(kept)
+    async with stage.running() as client:
+        await stage.publish(staff_changed(), staff_changed("staff:new"))
+        await stage.publish(level_changed(who), level_changed(left))
+        await all_reach(client, [f"{who}:1", f"{left}:1"], "sent")
+        await stage.publish(enrolled(who, coach="staff:new", revision=2), level_changed(who, 2, after=Level.INDIVIDUAL))
+        shown = await reaches(client, f"{who}:2", "sent")
+        async with stage.database() as database:
+            stored = await database["notify_students"].find_one({"_id": who})
+    text = readable(stage.sink.of(left)[0])
+    assert "Eleven är inte längre inskriven." in text
+    assert "(skyddad identitet)" in text
+    assert shown["told"] == "staff:new"
+    assert stored is not None
+    assert "enrolments" not in stored
+
+
+async def test_operators_see_staff_as_their_publisher_calls_them_and_the_space(stage: Stage) -> None:
+    who = student()
+    stage.sink.refuse["hr/12@skola.example"] = "550 no such user"
+    coordinator = staff_changed("staff:hr/bo", StaffRole.COORDINATOR, email="bo@skola.example")
+    async with stage.running() as client:
+        await stage.publish(staff_changed("staff:hr/12"), coordinator, enrolled(who, coach="staff:hr/12"))
+        await stage.publish(level_changed(who))
+        shown = await reaches(client, f"{who}:1", "sent")
+        async with stage.database() as database:
+            stored = await database["alerts"].find_one({"_id": f"{who}:1"})
+    assert (shown["told"], shown["told_space"]) == ("staff:bo", "hr")
+    assert shown["refusals"] == [{"staff": "staff:12", "staff_space": "hr", "answer": "550 no such user"}]
+    assert stored is not None
+    assert stored["told"]["staff"] == "staff:hr/bo"
+
+
+async def test_what_is_older_than_known_is_counted_and_a_repetition_is_not(stage: Stage) -> None:
+    who, marker = student(), student()
+    newest: list[StaffChangedEvent | EnrolmentChangedEvent] = [staff_changed(revision=3), enrolled(who, revision=3)]
+    older: list[StaffChangedEvent | EnrolmentChangedEvent] = [
+        staff_changed(revision=2, active=False),
+        enrolled(who, revision=2, coach=None),
+    ]
+
+    def counted() -> list[float]:
+        types = [event.type for event in older]
+        return [metrics.OLDER_THAN_KNOWN.labels("notify", "2480", kind)._value.get() for kind in types]
+
+    async with stage.running() as client:
+        before = counted()
+        await stage.publish(*newest)
+        await stage.publish(level_changed(who))
+        await reaches(client, f"{who}:1", "sent")
+        await stage.publish(*newest, *older)
+        await stage.publish(enrolled(marker), level_changed(marker), level_changed(who, 2))
+        await reaches(client, f"{marker}:1", "sent")
+        shown = await reaches(client, f"{who}:2", "sent")
+        await until(lambda: counted() == [value + 1 for value in before], "one older fact of each type")
+    assert shown["told"] == "staff:anna"
+
+
+async def test_a_student_with_one_name_is_named_by_it(stage: Stage) -> None:
+    students = {student(): ("Zahra", None), student(): (None, "Sjöström")}
+    stage.ingest.people.update(students)
+    async with stage.running() as client:
+        await stage.publish(staff_changed(), *(enrolled(who) for who in students))
+        await stage.publish(*(level_changed(who) for who in students))
+        await all_reach(client, [f"{who}:1" for who in students], "sent")
+    for who, names in students.items():
+        assert f"Elev: {names[0] or names[1]} · Ekskolan" in readable(stage.sink.of(who)[0])
 
 
 async def test_refused_everywhere_is_undeliverable_until_an_address_is_mended(stage: Stage) -> None:

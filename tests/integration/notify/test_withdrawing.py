@@ -62,6 +62,7 @@ async def test_who_was_told_is_told_once_that_it_no_longer_applies(stage: Stage)
     assert stage.sink.recipients == ["anna@skola.example", "anna@skola.example", "new@skola.example"]
     alert, mail, _ = stage.sink.mails
     assert mail["In-Reply-To"] == mail["References"] == alert["Message-ID"]
+    assert [each["X-Kvar-Withdraws"] for each in stage.sink.mails] == [None, f"{who}:1", None]
     text = readable(mail)
     assert "Märta Sjöström" in text
     assert "gäller inte längre" in text

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import aio_pika
@@ -24,6 +25,7 @@ from shared.events import AnyEvent, GroupSignalChangedEvent, RiskScoredEvent
 from shared.messaging import topology
 from shared.messaging.batching import Outcomes
 from shared.settings import Settings
+from tests.unit.reporting.builders import MONDAY, noon
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel
@@ -74,10 +76,33 @@ async def eventually(look: Callable[[], Awaitable[Any]], waited_for: str) -> Any
     return found
 
 
+@dataclass
+class Today:
+    """The day at the schools, for all replicas of a test; it begins on the Monday on which tests look at things."""
+
+    day: date = MONDAY
+
+    def __call__(self) -> datetime:
+        """Noon of that day."""
+        return noon(self.day)
+
+
+@pytest.fixture(scope="module")
+def module_today() -> Today:
+    return Today()
+
+
+@pytest.fixture
+def today(module_today: Today) -> Iterator[Today]:
+    """For tests in which days pass."""
+    yield module_today
+    module_today.day = MONDAY
+
+
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Reporting]:
+async def running(settings: Settings, today: Callable[[], datetime] | None = None) -> AsyncIterator[Reporting]:
     """A replica, ready; stopped at the end."""
-    app = build(settings)
+    app = build(settings, today or Today())
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
     async with (
         app.router.lifespan_context(app),
@@ -116,8 +141,8 @@ def database(settings: Settings) -> Iterator[mongo.Database]:
 
 
 @pytest.fixture(scope="module")
-async def module_reporting(settings: Settings, handled: Handled) -> AsyncIterator[Reporting]:
-    async with running(settings) as replica:
+async def module_reporting(settings: Settings, module_today: Today, handled: Handled) -> AsyncIterator[Reporting]:
+    async with running(settings, module_today) as replica:
         yield replica
 
 
@@ -130,9 +155,9 @@ async def reporting(module_reporting: Reporting, database: mongo.Database) -> Re
 
 
 @pytest.fixture
-def replica(settings: Settings) -> Callable[[], AbstractAsyncContextManager[Reporting]]:
+def replica(settings: Settings, today: Today) -> Callable[[], AbstractAsyncContextManager[Reporting]]:
     """Starts one more replica on the same broker and database."""
-    return lambda: running(settings)
+    return lambda: running(settings, today)
 
 
 @dataclass

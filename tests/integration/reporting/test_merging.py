@@ -7,10 +7,12 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import aio_pika
 import pytest
+from prometheus_client import REGISTRY
 
 from services.reporting.handlers import StudentWriter
 from services.reporting.store import StudentStore, UnitStore
@@ -18,7 +20,7 @@ from shared import mongo
 from shared.events import AnyEvent, Level
 from shared.messaging import topology
 from tests.integration.reporting.conftest import Publish, Reporting, eventually, open_channel, running
-from tests.unit.reporting.builders import FRIDAY, absence, climate, enrolment, pseudonym, risk
+from tests.unit.reporting.builders import FRIDAY, MONDAY, absence, climate, clock_at, enrolment, pseudonym, risk
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+CLOCK = clock_at(MONDAY)
 LEVELS = {0: Level.UNIVERSAL, 1: Level.TARGETED, 2: Level.INDIVIDUAL}
 
 
@@ -93,7 +96,7 @@ async def test_unit_counts_equal_an_independent_count_whatever_the_order(
 async def test_replicas_that_write_the_same_students_at_once_lose_nothing(database: mongo.Database) -> None:
     events = [event for event in school(40, seed=7) if event.type != "kvar.climate.reported.v1"]
     students = StudentStore(database)
-    writers = [StudentWriter(StudentStore(database), UnitStore(database)) for _ in range(4)]
+    writers = [StudentWriter(StudentStore(database), UnitStore(database), CLOCK) for _ in range(4)]
 
     async def write(writer: StudentWriter, seed: int) -> None:
         mine = list(events)
@@ -105,7 +108,7 @@ async def test_replicas_that_write_the_same_students_at_once_lose_nothing(databa
     names = {event.subject for event in events}
     together = {name: stored.view for name, stored in (await students.read(names)).items()}
     alone = StudentStore(database.client[f"{database.name}_alone"])
-    await StudentWriter(alone, UnitStore(database)).process(events)  # type: ignore[arg-type]
+    await StudentWriter(alone, UnitStore(database), CLOCK).process(events)  # type: ignore[arg-type]
     assert together == {name: stored.view for name, stored in (await alone.read(names)).items()}
     assert together.keys() == names
 
@@ -158,7 +161,10 @@ async def test_climate_shows_the_newest_week_and_the_highest_revision(reporting:
         climate("unit:A", "2026-W46", 2, state="retracted"),
         climate("group:elsewhere"),
     ]
-    await publish(enrolment("s"), *weeks, *reversed(weeks))
+    await publish(enrolment("s"), *weeks)
+    before = older_than_known()
+    await publish(*reversed(weeks))
+    assert older_than_known() == before + 2, "repetitions of the newest are not counted"
     await reporting.settled_units()
     shown = (await reporting.get("/v1/units/A"))["climate"]
     assert [(item["subject"], item["period"], item["safety"]) for item in shown] == [
@@ -167,17 +173,56 @@ async def test_climate_shows_the_newest_week_and_the_highest_revision(reporting:
     ]
 
 
+def older_than_known() -> float:
+    labels = {"service": "reporting", "authority": "2480", "type": "kvar.climate.reported.v1"}
+    return REGISTRY.get_sample_value("kvar_older_than_known_total", labels) or 0
+
+
+async def test_a_climate_report_is_of_the_unit_that_it_names_or_of_the_only_one_with_such_a_group(
+    reporting: Reporting, publish: Publish
+) -> None:
+    await publish(
+        enrolment("a", groups=["NA25A", "ONLY"]),
+        enrolment("b", unit="B", groups=["NA25A"]),
+        enrolment("next", unit="C", groups=["ONLY", "NA25A"], starts_on=date(2027, 8, 16)),
+        enrolment("there", unit="D", groups=["ONLY"], authority="0180"),
+        climate("group:NA25A", safety=1.0),
+        climate("group:NA25A", safety=2.0, school_unit="A"),
+        climate("group:NA25A", "2026-W47", safety=3.0, school_unit="B"),
+        climate("group:NA25A", "2026-W48", safety=3.1, school_unit="B"),
+        climate("group:NA25A", "2026-W48", 2, safety=3.1, school_unit="B", state="retracted"),
+        climate("group:ONLY", "2026-W45", safety=4.0),
+        climate("group:ONLY", safety=4.2, school_unit="B"),
+        climate("unit:A", safety=5.0),
+    )
+    await reporting.settled_units()
+
+    async def shown(unit: str) -> dict[str, float]:
+        return {item["subject"]: item["safety"] for item in (await reporting.get(f"/v1/units/{unit}"))["climate"]}
+
+    assert await shown("A") == {"unit:A": 5.0, "group:NA25A": 2.0, "group:ONLY": 4.0}
+    assert await shown("B") == {"group:NA25A": 3.0}
+    assert await shown("C") == {}
+    assert await shown("D") == {}
+    await publish(climate("group:ONLY", "2026-W45", safety=4.4, school_unit="A"))
+    assert (await shown("A"))["group:ONLY"] == 4.4
+
+
 async def test_what_does_not_belong_on_the_queue_is_parked(reporting: Reporting, channel: AbstractChannel) -> None:
     assert (await reporting.client.get("/health/ready")).status_code == 200
     risks = await channel.get_exchange(topology.RISK)
     await risks.publish(aio_pika.Message(enrolment("s").encode()), topology.SCORED_KEY)
     await risks.publish(aio_pika.Message(b"{"), topology.SCORED_KEY)
+    events = await channel.get_exchange(topology.EVENTS)
+    await events.publish(
+        aio_pika.Message(risk("s").encode()), topology.routing_key("kvar.enrolment.changed.v1", pseudonym("s"), 1)
+    )
 
     async def parked() -> int | None:
         queue = await channel.declare_queue(topology.parking_queue("reporting"), passive=True)
-        return queue.declaration_result.message_count if queue.declaration_result.message_count == 2 else None
+        return queue.declaration_result.message_count if queue.declaration_result.message_count == 3 else None
 
-    assert await eventually(parked, "two messages are parked") == 2
+    assert await eventually(parked, "three messages are parked, none of them tried again") == 3
 
 
 async def test_what_was_not_handled_when_a_replica_stopped_is_handled_by_the_next(own_settings: Settings) -> None:

@@ -34,10 +34,27 @@ async def test_the_newest_word_on_each_indicator_wins_whatever_the_order(databas
     ]
     for order in permutations(events):
         await database["group_signals"].delete_many({})
-        for event in [*order, random.choice(events)]:
+        for event in [*order, random.choice(order)]:
             await store.keep(event)
         found = [(item.indicator, item.state, item.students) for item in await store.of(A)]
         assert found == [("absence", "worse", 23), ("climate", "worse", 24)]
+
+
+async def test_one_code_at_two_units_is_two_groups(database: mongo.Database) -> None:
+    store = SignalStore(database)
+    events = [
+        signal("group:NA25A", 7, unit="A"),
+        signal("group:NA25A", 2, "usual", unit="B"),
+        signal("group:NA25A", 1, unit="B"),
+        signal("group:NA25A", 6, "usual", unit="A"),
+    ]
+    for order in permutations(events):
+        await database["group_signals"].delete_many({})
+        for event in order:
+            await store.keep(event)
+        states = {unit: [item.state for item in await store.of(unit)] for unit in (A, B)}
+        assert states == {A: ["worse"], B: ["usual"]}
+        assert await store.worse([A, B]) == {A: 1, B: 0}
 
 
 async def test_a_units_signals_are_its_own_and_those_of_its_groups(reporting: Reporting, publish: Publish) -> None:
@@ -106,7 +123,7 @@ async def test_students_without_register_are_counted_marked_and_can_be_listed(
 ) -> None:
     await publish(
         *(enrolment(name) for name in ("lost", "seen", "high")),
-        risk("lost", stale_since=FRIDAY),
+        risk("lost", stale_since=FRIDAY, stale_school_days=12),
         risk("seen"),
         risk("high", score=60, level=Level.INDIVIDUAL, stale_since=FRIDAY),
     )
@@ -115,6 +132,7 @@ async def test_students_without_register_are_counted_marked_and_can_be_listed(
     listed = await reporting.get("/v1/students", school_unit="A", stale=True)
     assert [item["pseudonym"] for item in listed["students"]] == [pseudonym("high"), pseudonym("lost")]
     assert [item["stale_since"] for item in listed["students"]] == ["2026-11-20"] * 2
+    assert [item["stale_school_days"] for item in listed["students"]] == [None, 12]
     only = await reporting.get("/v1/students", stale=True, level="individual")
     assert [item["pseudonym"] for item in only["students"]] == [pseudonym("high")]
     page = await reporting.page("/units/A")
@@ -125,6 +143,10 @@ async def test_students_without_register_are_counted_marked_and_can_be_listed(
     student = await reporting.page(f"/students/{pseudonym('lost')}")
     assert "Inget är registrerat om eleven sedan 2026-11-20" in student
     assert "någon bör ta reda på varför" in student
+    assert "Skolenheten har haft minst 12 skoldagar sedan dess" in plain(student)
+    unknown = await reporting.page(f"/students/{pseudonym('high')}", lang="en")
+    assert "has had as many school days as the authority&#39;s rules name" in unknown
+    assert "så många av skolenhetens skoldagar som huvudmannens regler anger" in page
     assert "Inget är registrerat" not in await reporting.page(f"/students/{pseudonym('seen')}")
 
 

@@ -12,8 +12,9 @@ import aio_pika
 import httpx
 from fastapi import FastAPI
 
+from deploy.local.broker import COUNTS_SECONDS
 from deploy.local.ports import free_ports
-from deploy.local.queues import Counts, QueueCounts
+from deploy.local.queues import Drain, QueueCounts
 from shared import mongo
 from shared.events import AnyEvent
 from shared.messaging import topology
@@ -145,9 +146,6 @@ class Small:
             for event in some:
                 await exchange.publish(aio_pika.Message(event.encode(), message_id=event.id, delivery_mode=2), KEY)
 
-    async def count(self, queue: str = QUEUE) -> Counts:
-        return (await self.counts.read()).get(queue, Counts())
-
     async def waiting_and_consumers(self) -> tuple[int, int]:
         """Ready messages and consumers of the service's queue, as the broker says at once."""
         async with self.channel() as channel:
@@ -170,9 +168,13 @@ class Small:
 
         return all_there
 
-    async def drained(self) -> bool:
-        """Nothing waits and nothing is being worked on, as far as the broker's counts tell."""
-        return (await self.count()).total == 0
+    def drained(self) -> Callable[[], Awaitable[bool]]:
+        """Whether nothing waits and nothing is being worked on, to be asked until it is so.
+
+        The broker counts what is held only now and then: one look may be older than the messages. What `waiting_and_consumers`
+        says is exact, and for a service that has ended it is everything.
+        """
+        return Drain(self.counts, 2 * COUNTS_SECONDS).is_done
 
 
 async def says(http: httpx.AsyncClient, status: int, word: str) -> bool:

@@ -35,9 +35,10 @@ async def test_messages_are_not_held_while_the_database_is_away(small: Small) ->
         await small.to_database.up()
         await until(small.holds(EVENTS), "all events to be kept")
         await until(lambda: says(http, 200, "ready"), "the service to be ready again")
-        await until(small.drained, "an empty queue")
+        await until(small.drained(), "an empty queue")
         assert 'kvar_intake_stopped{cause="outage",service="scoring"} 0.0' in (await http.get("/metrics")).text
     assert {event.id for event in EVENTS} <= set(handled)
+    await detached_with_all_ready(small, 0)
     assert await small.parked() == 0
 
 
@@ -121,22 +122,33 @@ async def test_parking_stops_when_nothing_else_happens(small: Small) -> None:
         assert (await http.get("/health/live")).status_code == 200
     # Mended and restarted: what was left is worked off.
     async with small.running(build(small.settings)):
-        await until(small.drained, "an empty queue")
-    assert len(await small.kept()) == len(EVENTS) - budget
+
+        async def rest_kept() -> bool:
+            return len(await small.kept()) == len(EVENTS) - budget
+
+        await until(rest_kept, "all that was left to be kept")
+        await until(small.drained(), "an empty queue")
+    await detached_with_all_ready(small, 0)
+    assert await small.parked() == budget
 
 
 async def test_a_success_between_gives_the_budget_back(small: Small) -> None:
     check = Bad(*(event.id for number, event in enumerate(EVENTS) if number % 4 == 0))
+
+    async def settled() -> int:
+        return await small.parked() + len(await small.kept())
+
     async with small.running(build(small.settings, check=check)) as http:
         for event in EVENTS:
-            done = check.rejected + len(await small.kept())
+            done = await settled()
             await small.publish([event])
 
-            async def settled(done: int = done) -> bool:
-                return check.rejected + len(await small.kept()) > done and await small.drained()
+            async def one_more(done: int = done) -> bool:
+                return await settled() > done
 
-            await until(settled, "the event to be settled")
+            await until(one_more, "the event to be settled")
         assert await says(http, 200, "ready")
+    await detached_with_all_ready(small, 0)
     assert await small.parked() == check.rejected > small.settings.parking_budget
 
 
@@ -163,5 +175,5 @@ async def test_database_and_broker_are_away_at_once(small: Small, broker_first: 
         await until(small.holds(EVENTS), "all events to be kept")
         await until(lambda: says(http, 200, "ready"), "the service to be ready again")
         await until(lambda: takes_again(small), "one consumer")
-        await until(small.drained, "nothing to wait or to be held")
+        await until(small.drained(), "nothing to wait or to be held")
     assert await small.parked() == 0

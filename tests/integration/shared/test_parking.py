@@ -296,6 +296,16 @@ async def test_replay_of_all_sends_each_once_in_order(place: Place) -> None:
     assert await place.parked_ids() == []
 
 
+async def test_what_was_removed_is_gone_however_much_it_is(place: Place) -> None:
+    """The broker forgets acknowledgements that it holds back when their channel closes at once."""
+    for _ in range(4):
+        await place.park(*numbered(450))
+        async with operating(place.url) as desk, desk.round("scoring") as walk:
+            for message in (await walk.take(450))[:-2]:
+                await walk.remove(message)
+        assert await place.parked_ids() == ["m0448", "m0449"]
+
+
 async def test_what_no_queue_takes_stays_parked(place: Place) -> None:
     await place.park("gone", "gone", "also", key="s77.attendance.recorded")
     await place.park("good")

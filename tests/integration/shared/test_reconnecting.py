@@ -56,7 +56,7 @@ async def interrupted(small: Small) -> AsyncIterator[RabbitBroker]:
         for event in after:
             await publish(event.encode(), routing_key=KEY, message_id=event.id)
         await until(small.holds(EVENTS), "all events to be kept")
-        await until(small.drained, "nothing to wait or to be held")
+        await until(small.drained(), "nothing to wait or to be held")
         assert await small.parked() == 0
 
 

@@ -1,4 +1,4 @@
-"""What the demo shows at its end of groups and withdrawn alerts, from interfaces that answer over HTTP."""
+"""What the demo shows at its end of groups and of mails, from interfaces that answer over HTTP."""
 
 from __future__ import annotations
 
@@ -86,26 +86,13 @@ def reporting(path: str, query: dict[str, list[str]]) -> Any:
     return {"signals": [WORSE, {**WORSE, "state": "usual", "subject": "group:SA25"}]}
 
 
-def notify(path: str, query: dict[str, list[str]]) -> Any:
-    assert path == "/v1/alerts"
-    if "after" in query:
-        return {"items": [{"id": "p_b:2", "kind": "withdrawal", "status": "sent"}], "next": None}
-    first = [
-        {"id": "p_a:1", "kind": "level_change", "status": "sent"},
-        {"id": "p_a:2", "kind": "withdrawal", "status": "joined"},
-    ]
-    return {"items": first, "next": "more"}
-
-
 async def test_the_outcome_is_what_the_interfaces_tell(
     ports: Ports, secrets: Secrets, serve: Callable[[str, Answer], None]
 ) -> None:
     serve("reporting", reporting)
-    serve("notify", notify)
     outcome = await read_outcome(ports, secrets)
     assert [unit["school_unit"] for unit in outcome.units] == [UNIT, None]
     assert outcome.worse == [WORSE]
-    assert outcome.withdrawals == {"p_b:2"}
 
 
 async def test_a_service_that_is_away_is_no_outcome(ports: Ports, secrets: Secrets) -> None:
@@ -136,13 +123,20 @@ def test_groups_that_worsen_have_a_line_each() -> None:
     assert "none at present" in shown(worse_groups([]))
 
 
-def test_withdrawals_are_counted_apart_and_do_not_slow_the_figures_of_alerts() -> None:
-    alerts = [_mail("p_a:1", 1.0), _mail("p_b:1", 2.0), _mail("p_a:2", 9.0)]
-    text = shown(figures(PlayResult(), alerts, {}, {"p_a:2"}))
-    assert "2 mails; 1 more withdraw an earlier one" in text
-    assert "p50 1.00 s, p99 2.00 s" in text
+def test_withdrawals_are_counted_apart_and_do_not_slow_the_figures_of_changes() -> None:
+    alerts = [_mail(1.0), _mail(2.0), _mail(6.0, withdraws="p_a:1"), _mail(9.0, withdraws="p_b:1")]
+    text = shown(figures(PlayResult(), alerts, {}))
+    [of_changes] = [line for line in text.splitlines() if line.startswith("Changes of level")]
+    [of_withdrawals] = [line for line in text.splitlines() if line.startswith("Withdrawals")]
+    assert "2 mails; from event to mail p50 1.00 s, p99 2.00 s" in of_changes
+    assert "2 mails; from event to mail p50 6.00 s, p99 9.00 s, some seconds of it waited on purpose" in of_withdrawals
 
 
-def _mail(alert: str, latency_seconds: float) -> Mail:
+def test_a_run_without_withdrawals_says_so() -> None:
+    text = shown(figures(PlayResult(), [_mail(1.0)], {}))
+    assert [line.split() for line in text.splitlines() if "Withdrawals" in line] == [["Withdrawals", "no", "mails"]]
+
+
+def _mail(latency_seconds: float, *, withdraws: str | None = None) -> Mail:
     arrived = MORNING + timedelta(seconds=latency_seconds)
-    return Mail(alert, "kvar@localhost", "coach@example.org", "Alert", "Why", arrived, MORNING, alert)
+    return Mail("m1", "kvar@localhost", "coach@example.org", "Alert", "Why", arrived, MORNING, withdraws)

@@ -56,7 +56,7 @@ def grade(student: str = "id:1", *, data: dict[str, Any] | None = None, **envelo
     return event("grade.recorded", student, fact | (data or {}), **envelope)
 
 
-def person(*references: str, **fields: Any) -> dict[str, Any]:
+def person(*references: Any, **fields: Any) -> dict[str, Any]:
     """The person of an enrolment."""
     return {"references": list(references), "given_name": "Alva", "family_name": "Lindqvist"} | fields
 
@@ -73,7 +73,12 @@ def climate(period: str = "2026-W47", **data: Any) -> dict[str, Any]:
     return event("climate.reported", "group:NA25a", fact | data)
 
 
-def staff(**data: Any) -> dict[str, Any]:
+def staff(staff_id: str = "staff:kim", *, data: dict[str, Any] | None = None, **envelope: Any) -> dict[str, Any]:
     """A coach."""
     fact = {"name": "Kim Ek", "email": "kim@example.org", "roles": ["coach"], "revision": 1}
-    return event("staff.changed", "staff:kim", fact | data)
+    return event("staff.changed", staff_id, fact | (data or {}), **envelope)
+
+
+def source(system: str, authority: str = AUTHORITY) -> str:
+    """The source of a system's events."""
+    return f"/authorities/{authority}/systems/{system}"

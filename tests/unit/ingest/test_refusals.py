@@ -8,18 +8,18 @@ import pytest
 
 from services.ingest.arrivals import Arrival, Door, Unreadable
 from services.ingest.handlers import Publishers
-from services.ingest.pseudonyms import Pseudonyms
+from services.ingest.pseudonyms import KeyedHashes
 from services.ingest.refusals import refused, responsible, unreadable
 from services.ingest.rejected import LONGEST_CONTENT, Rejected
 from shared.errors import Reject
 from tests.unit.ingest.builders import NOW, attendance
 
 BOTH = frozenset({"2480", "1480"})
-PSEUDONYMS = Pseudonyms("a secret of thirty-two characters")
+HASHES = KeyedHashes("a secret of thirty-two characters")
 
 
 def keep(arrival: Arrival, cleaned: Any) -> Rejected:
-    return refused(arrival, cleaned, Reject("bad"), door=Door.AMQP, now=NOW, pseudonyms=PSEUDONYMS)
+    return refused(arrival, cleaned, Reject("bad"), door=Door.AMQP, now=NOW, hashes=HASHES)
 
 
 @pytest.mark.parametrize(

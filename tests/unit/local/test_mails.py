@@ -39,6 +39,13 @@ def test_a_kept_mail_is_read_back_decoded(tmp_path: Path) -> None:
     assert mail.latency_seconds == pytest.approx(2.0)
 
 
+def test_a_withdrawal_is_told_from_a_change_of_level(tmp_path: Path) -> None:
+    sink = MailSink(tmp_path)
+    sink.keep(alert(), ARRIVED)
+    sink.keep(b"X-Kvar-Withdraws: p_a:1\r\n" + alert(), ARRIVED + timedelta(seconds=1))
+    assert [mail.withdraws for mail in mails.read_all(tmp_path)] == [None, "p_a:1"]
+
+
 def test_a_mail_that_is_no_alert_has_no_latency(tmp_path: Path) -> None:
     name = MailSink(tmp_path).keep(b"Subject: hello\r\n\r\nhi\r\n", ARRIVED)
     assert mails.read(tmp_path, name).latency_seconds is None

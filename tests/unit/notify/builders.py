@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from services.notify.alerts import Alert, AlertState
-from services.notify.places import Place
+from services.notify.places import Situation, Statement, statement_of
 from services.notify.recipients import Recipient, StaffMember
 from shared.events import AlertWithdrawn, EnrolmentChanged, Level, Reason, RiskLevelChanged, StaffRole
 
@@ -129,17 +129,16 @@ def to(language: str = "sv", role: StaffRole = StaffRole.COACH) -> Recipient:
     return Recipient(member(language=language), role)
 
 
-def place(**fields: Any) -> Place:
+def about(**fields: Any) -> Situation:
     given: dict[str, Any] = {
         "school_unit": "Ekskolan",
-        "groups": ("NA24a",),
-        "coach": "staff:anna",
+        "coaches": ("staff:anna",),
         "protected": False,
-        "ended": False,
+        "left": False,
         "deceased": False,
         "known": True,
     }
-    return Place(**{**given, **fields})
+    return Situation(**{**given, **fields})
 
 
 def enrolment(school_unit: str = "Ekskolan", starts_on: date = date(2026, 8, 17), **fields: Any) -> EnrolmentChanged:
@@ -152,3 +151,9 @@ def enrolment(school_unit: str = "Ekskolan", starts_on: date = date(2026, 8, 17)
         "revision": 1,
     }
     return EnrolmentChanged(**{**given, **fields})
+
+
+def stated(school_unit: str = "Ekskolan", starts_on: date = date(2026, 8, 17), **fields: Any) -> Statement:
+    """As an event says it that the source recorded on the sixth of November."""
+    time = fields.pop("time", RECEIVED)
+    return statement_of(enrolment(school_unit, starts_on, **fields), time, UTC)

@@ -7,38 +7,39 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.notify.alerts import Alert, AlertState
+from services.notify.alerts import Alert, AlertState, Detour, Telling
 from services.notify.letter import Letter, Name, News, write
-from services.notify.places import Place
+from services.notify.places import Situation
 from services.notify.recipients import Recipient
 from services.notify.wording import LANGUAGES
 from shared.events import CorrectedFact, Level, Reason, RiskLevelChanged, StaffRole
 from tests.unit.notify.builders import (
     AS_OF,
     STUDENT,
+    about,
     alert,
     change,
     failed_courses,
     group_absence,
-    place,
     to,
     withdrawal,
 )
 
+KINDS = ["attendance", "mark", "place", "rules"]
 NAME = Name("Märta", "Sjöström")
 
 
 def letter(
     what: RiskLevelChanged | News | None = None,
     recipient: Recipient | None = None,
-    where: Place | None = None,
+    where: Situation | None = None,
     name: Name | None = NAME,
 ) -> Letter:
     news = what if isinstance(what, News) else News(what or change())
     return write(
         STUDENT,
         news,
-        where or place(),
+        where or about(),
         recipient or to(),
         name=name,
         public_url="https://kvar.example/",
@@ -127,7 +128,7 @@ def test_how_fresh_the_data_are() -> None:
 
 
 def test_protected_identity_shows_neither_name_nor_school() -> None:
-    made = letter(where=place(protected=True))
+    made = letter(where=about(protected=True))
     assert made.student == "p_aaaaaa… (skyddad identitet)"
     assert made.unit is None
     assert made.subject == "Riktad nivå, upp från universell"
@@ -166,7 +167,7 @@ def withdrawn(*earlier: Alert, told_before: bool = True, **fields: object) -> Ne
     return News(said, withdrawn=earlier or (mailed(),), withdrawal=said, told_before=told_before)
 
 
-def corrected(*days: int, kind: str = "lesson") -> list[CorrectedFact]:
+def corrected(*days: int, kind: str = "attendance") -> list[CorrectedFact]:
     facts = [{"kind": kind, "key": f"k{day}", "day": date(2026, 11, day), "revision": 2} for day in days]
     return [CorrectedFact.model_validate(fact) for fact in facts]
 
@@ -178,7 +179,7 @@ def test_a_withdrawal_names_the_mail_the_reason_and_the_level_now() -> None:
     assert made.lead == "Ett tidigare meddelande om en elev gäller inte längre."
     assert [plain(line) for line in made.background] == [
         "Meddelandet från 6 nov 2026 (riktad nivå) gäller inte längre.",
-        "Det beror på att uppgifter har rättats (närvaro 3 nov, 4 nov; betyg eller varning 5 nov).",
+        "Det beror på att uppgifter har rättats (betyg eller varning 5 nov; närvaro 4 nov, 3 nov).",
         "Nivån är nu universell.",
     ]
     assert plain(made.heading) == "Det som återstår: 6 poäng"
@@ -245,7 +246,7 @@ def test_a_change_of_rules_is_said_to_be_one() -> None:
 
 
 def test_a_protected_student_is_not_named_by_a_withdrawal_either() -> None:
-    made = letter(withdrawn(reasons=[group_absence("NA24a")]), where=place(protected=True))
+    made = letter(withdrawn(reasons=[group_absence("NA24a")]), where=about(protected=True))
     assert made.subject == "Meddelandet om riktad nivå gäller inte längre"
     assert plain(made.groups[0]).startswith("Hela gruppen: frånvaro 14,2 %")
     for secret in ("Märta", "Ekskolan", "NA24a"):
@@ -261,3 +262,101 @@ def test_what_is_true_of_the_whole_group_takes_no_place_among_the_reasons() -> N
     assert told.endswith("(övriga skolan 7,0 %), 21 sep–6 nov")
     alone = letter(change(reasons=[failed_courses(), group_absence()]))
     assert [reason.points for reason in alone.reasons] == ["6\N{NO-BREAK SPACE}poäng"]
+
+
+def between(
+    level: Level, since: date | None = date(2026, 11, 3), told: Level = Level.UNIVERSAL, **fields: object
+) -> News:
+    said = change(before=told, changes={}, **fields)  # type: ignore[arg-type]
+    return News(said, telling=Telling(told, Detour(level, f"{STUDENT}:1", since)))
+
+
+def test_a_rise_that_nobody_was_told_of_and_its_fall_are_told_together_and_not_as_good_news() -> None:
+    made = letter(between(Level.TARGETED, after=Level.UNIVERSAL, score=6))
+    assert made.subject == "Nivån var riktad en tid och är nu universell (Ekskolan)"
+    assert made.title == "Nivån var riktad en tid och är nu universell"
+    assert made.lead == "En elevs nivå har ändrats mer än en gång innan någon kunde få veta det."
+    assert [plain(line) for line in made.background] == [
+        "Den 3 nov 2026 steg nivån till riktad; då fanns det ingen som kunde få veta det.",
+        "Nivån är nu universell.",
+    ]
+    assert plain(made.heading) == "Det som återstår: 6 poäng"
+    assert made.changes == ()
+    assert "Goda nyheter" not in repr(made)
+
+
+def test_a_level_in_between_in_english() -> None:
+    made = letter(between(Level.INDIVIDUAL, after=Level.TARGETED), to("en"))
+    assert made.subject == "The level was individual for a time and is now targeted (Ekskolan)"
+    assert made.lead == "A student's level has changed more than once before anybody could be told."
+    assert [plain(line) for line in made.background] == [
+        "On 3 Nov 2026 the level rose to individual; there was nobody who could be told then.",
+        "The level is now targeted.",
+    ]
+    assert plain(made.heading) == "Why: 31 points"
+    assert "Good news" not in repr(made)
+
+
+def test_a_fall_that_nobody_was_told_of_before_a_new_rise_is_told_with_it() -> None:
+    made = letter(between(Level.UNIVERSAL, told=Level.TARGETED), to("en"))
+    assert made.title == "The level was universal for a time and is now targeted"
+    assert plain(made.background[0]).startswith("On 3 Nov 2026 the level fell to universal;")
+    assert plain(made.heading) == "Why: 31 points"
+
+
+def test_a_level_in_between_that_only_what_followed_it_tells_of_bears_no_day() -> None:
+    made = letter(between(Level.TARGETED, since=None, after=Level.UNIVERSAL))
+    assert made.background[0] == "Nivån var riktad en tid; ingen fick veta det."
+    assert (
+        "for a time; nobody was told of it"
+        in letter(between(Level.TARGETED, None, after=Level.UNIVERSAL), to("en")).background[0]
+    )
+
+
+def test_new_rules_behind_a_level_in_between_are_said_before_the_level_now() -> None:
+    made = letter(between(Level.TARGETED, after=Level.UNIVERSAL, cause="rules"))
+    assert made.background[1:] == (
+        "Huvudmannen har ändrat sina regler för poäng och nivåer.",
+        "Nivån är nu universell.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("sv", "(betyg eller varning 5 nov; närvaro 4 nov, 3 nov; inskrivningen från 20 aug 2025)."),
+        ("en", "(a grade or warning of 5 Nov; attendance on 4 Nov, 3 Nov; the enrolment from 20 Aug 2025)."),
+    ],
+)
+def test_corrected_facts_are_told_by_kind_and_the_newest_day_comes_first(language: str, text: str) -> None:
+    place = CorrectedFact(kind="place", key="Ekskolan", day=date(2025, 8, 20), revision=2)
+    facts = [place, *corrected(3, 4, 3), *corrected(5, kind="mark")]
+    assert plain(letter(withdrawn(corrected=facts), to(language)).background[1]).endswith(text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_corrected_fact_has_words_of_its_own(language: str, kind: str) -> None:
+    facts = corrected(4, kind=kind)
+    text = LANGUAGES[language].corrections(facts, 2026)
+    others = {
+        LANGUAGES[language].corrections(corrected(4, kind=other), 2026)
+        for other in ("attendance", "mark", "place", "rules")
+    }
+    assert "4\N{NO-BREAK SPACE}" in text
+    assert len(others) == 4
+
+
+@pytest.mark.parametrize(("given", "family", "shown"), [("Zahra", "", "Zahra"), ("", "Sjöström", "Sjöström")])
+def test_a_student_with_one_name_is_named_by_it(given: str, family: str, shown: str) -> None:
+    assert letter(name=Name(given, family)).student == shown
+
+
+def test_a_student_who_has_left_is_said_to_have() -> None:
+    assert letter(where=about(left=True)).notes == ("Eleven är inte längre inskriven.",)
+    assert letter(recipient=to("en"), where=about(left=True)).notes == ("The student is no longer enrolled.",)
+    assert letter().notes == ()
+
+
+def test_a_withdrawal_stored_under_the_former_name_of_its_kind_can_be_read() -> None:
+    assert [fact.kind for fact in corrected(4, kind="lesson")] == ["attendance"]

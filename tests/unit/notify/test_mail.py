@@ -17,11 +17,11 @@ from shared.events import StaffRole
 from tests.unit.notify.builders import (
     RECEIVED,
     STUDENT,
+    about,
     alert,
     change,
     group_absence,
     member,
-    place,
     to,
     withdrawal,
 )
@@ -39,7 +39,7 @@ def mail(
     made = write(
         STUDENT,
         news or News(change()),
-        place(school_unit=unit),
+        about(school_unit=unit),
         whom,
         name=name or Name("Märta", "Sjöström"),
         public_url="https://kvar.example",
@@ -140,6 +140,6 @@ def test_a_name_with_line_breaks_cannot_add_headers() -> None:
 @pytest.mark.parametrize("address", ["a,b@skola.example", "åsa@skola.example", "<x@skola.example", "a@b@skola.example"])
 def test_what_is_no_address_is_refused_before_it_is_sent(address: str) -> None:
     whom = Recipient(member(email=address), StaffRole.COACH)
-    made = write(STUDENT, News(change()), place(), whom, name=None, public_url="https://kvar.example", zone=UTC)
+    made = write(STUDENT, News(change()), about(), whom, name=None, public_url="https://kvar.example", zone=UTC)
     with pytest.raises(UnusableAddress):
         COMPOSER.compose(alert(), made, whom, RECEIVED)

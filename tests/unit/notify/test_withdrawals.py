@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.notify.alerts import OPEN, Alert, AlertState
-from services.notify.withdrawals import Close, Join, Needless, TellLevel, TellWithdrawn, Verdict, Wait, decide
+from services.notify.alerts import OPEN, Alert, AlertState, Detour, Telling
+from services.notify.verdicts import Close, Join, Needless, TellLevel, TellWithdrawn, Wait, WithdrawalVerdict
+from services.notify.withdrawals import decide
 from shared.events import Level
 from tests.unit.notify.builders import RECEIVED, STUDENT, alert, change, withdrawal
 
@@ -31,7 +32,7 @@ def _alert(n: int, state: AlertState, **fields: Any) -> Alert:
     return alert(id=f"{STUDENT}:{n}", state=state, due_at=LATER if state in OPEN else None, **fields)
 
 
-def verdict(own: Alert, known: list[Alert]) -> Verdict:
+def verdict(own: Alert, known: list[Alert]) -> WithdrawalVerdict:
     return decide(own, known, RECEIVED)
 
 
@@ -156,3 +157,47 @@ def test_what_is_newer_tells_the_level_itself() -> None:
     own = withdrawing(3, 2, SENDING, before=Level.INDIVIDUAL, after=Level.UNIVERSAL)
     known = [raised(1, SENT), raised(2, AlertState.WITHDRAWN), own, raised(4, DUE)]
     assert verdict(own, known) == Needless()
+
+
+def told_with(n: int, of: int, state: AlertState = SENT, **fields: Any) -> Alert:
+    """A fall whose mail told of an earlier rise that nobody had been told of."""
+    telling = Telling(Level.UNIVERSAL, Detour(Level.TARGETED, f"{STUDENT}:{of}"))
+    fields.setdefault("told", ANNA if state is SENT else None)
+    return _alert(n, state, change=change(n, Level.TARGETED, Level.UNIVERSAL), telling=telling, **fields)
+
+
+def test_a_rise_that_was_told_with_its_fall_is_taken_back_from_whoever_got_that_mail() -> None:
+    rise = raised(1, AlertState.JOINED, joined=f"{STUDENT}:2")
+    fall = told_with(2, 1, sent_at=RECEIVED)
+    own = withdrawing(3, 1, SENDING, before=Level.UNIVERSAL)
+    verdict_ = verdict(own, [rise, fall, own])
+    assert isinstance(verdict_, TellWithdrawn)
+    [wrong] = verdict_.changes
+    assert (wrong.id, wrong.joined, wrong.told, wrong.sent_at) == (rise.id, fall.id, ANNA, RECEIVED)
+
+
+def test_a_rise_that_joined_what_is_not_mailed_yet_is_withdrawn_in_silence() -> None:
+    rise = raised(1, AlertState.JOINED, joined=f"{STUDENT}:2")
+    own = withdrawing(3, 1, SENDING, before=Level.UNIVERSAL)
+    fall = told_with(2, 1, AlertState.PENDING)
+    assert verdict(own, [rise, fall, own]) == Close(rise)
+    assert verdict(own, [raised(1, AlertState.WITHDRAWN), fall, own]) == Needless()
+
+
+def test_a_rise_that_joined_what_is_being_mailed_waits_for_that_mail() -> None:
+    rise = raised(1, AlertState.JOINED, joined=f"{STUDENT}:3")
+    own, late = withdrawing(2, 1, SENDING), told_with(3, 1, SENDING)
+    assert verdict(own, [rise, own, late]) == Wait(LATER)
+
+
+def test_a_rise_that_the_mail_of_a_higher_one_did_not_name_was_told_to_nobody() -> None:
+    rise, higher = raised(1, AlertState.JOINED, joined=f"{STUDENT}:2"), raised(2, SENT, Level.INDIVIDUAL)
+    own = withdrawing(3, 1, SENDING, before=Level.INDIVIDUAL, after=Level.INDIVIDUAL)
+    assert verdict(own, [rise, higher, own]) == Close(rise)
+
+
+def test_a_level_whose_mail_may_be_out_is_told_to_its_end_although_something_newer_waits() -> None:
+    known = [raised(1, AlertState.WITHDRAWN)]
+    own = withdrawing(2, 1, SENDING, after=Level.TARGETED, begun=True)
+    assert verdict(own, [*known, own, raised(3, DUE)]) == TellLevel(Level.UNIVERSAL)
+    assert verdict(own, [*known, own, raised(3, SENT, Level.INDIVIDUAL)]) == Needless()

@@ -16,18 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.alert_documents import AlertEvent, new_document, read_alert
-from services.notify.alert_store import SPOKEN, Alerts, Standing
+from services.notify.alert_store import Alerts, Standing
 from services.notify.alerts import OPEN, Alert, AlertState
 from services.notify.delivery import Delivery
 from services.notify.letter import COLOURS, Letter
 from services.notify.recipients import Recipient, StaffMember
 from services.notify.smtp import Unanswered
+from services.notify.wording import LANGUAGES
 from shared.errors import Outage
 from shared.events import AlertWithdrawnEvent, Level, RiskLevelChangedEvent
-from tests.unit.notify.builders import RECEIVED, STUDENT, change, enrolment, member, withdrawal
+from tests.unit.notify.builders import RECEIVED, STUDENT, change, member, stated, withdrawal
 
 LEVELS = list(Level)
 LEVEL_OF = {colour: level for level, colour in COLOURS.items()}
+SWEDISH = LANGUAGES["sv"]
 ANNA = member("staff:anna")
 
 
@@ -64,7 +66,7 @@ class AlertsInMemory(Alerts):
         self._world = world
 
     async def add(self, event: AlertEvent, now: datetime) -> AlertState | None:
-        standing = await self.standing(event.subject)
+        standing = await self._known_of_all()
         document = new_document(event, now, newest=standing.newest, withdrawn=standing.withdrawn)
         await self._world.step()
         if document["_id"] in self._world.documents:
@@ -81,25 +83,34 @@ class AlertsInMemory(Alerts):
     async def open(self, student: str) -> list[Alert]:
         return [alert for alert in await self.of(student) if alert.state in OPEN]
 
-    async def standing(self, _student: str) -> Standing:
+    async def _known_of_all(self) -> Standing:
         await self._world.step()
         found = Standing()
         for document in self._world.documents.values():
             found.newest = max(found.newest, document["n"])
-            if document["state"] in SPOKEN:
-                found.spoken = max(found.spoken, document["n"])
             if "withdraws" in document:
                 found.withdrawn.add(document["withdraws"])
         return found
+
+    async def note(self, alert: Alert, fields: dict[str, Any]) -> bool:
+        await self._world.step()
+        document = self._world.documents[alert.id]
+        if document["rev"] != alert.rev:
+            return False
+        self._set(document, fields)
+        return True
 
     async def change(self, alert: Alert, fields: dict[str, Any]) -> bool:
         await self._world.step()
         document = self._world.documents[alert.id]
         if document["rev"] != alert.rev:
             return False
-        merged = {**document, **fields, "rev": alert.rev + 1}
-        self._world.documents[alert.id] = {name: value for name, value in merged.items() if value is not None}
+        self._set(document, {**fields, "rev": alert.rev + 1})
         return True
+
+    def _set(self, document: dict[str, Any], fields: dict[str, Any]) -> None:
+        merged = {**document, **fields}
+        self._world.documents[document["_id"]] = {name: value for name, value in merged.items() if value is not None}
 
     async def defer(self, _student: str, until: datetime) -> None:
         await self._world.step()
@@ -114,9 +125,9 @@ class Neighbours:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def enrolments(self, _student: str) -> list[Any]:
+    async def statements(self, _student: str) -> list[Any]:
         await self._world.step()
-        return [enrolment()]
+        return [stated()]
 
     async def member(self, _authority: str, _staff: str) -> StaffMember | None:
         return ANNA if self._world.reachable else None
@@ -137,6 +148,7 @@ class Neighbours:
         if luck < 0.1:
             raise Outage("the mail system is away")
         self._world.mails.append(mail)
+        self._world.now += timedelta(milliseconds=1)  # no two mails leave in the same moment
         if luck < 0.2:
             raise Unanswered("the answer is lost")
         await self._world.step()
@@ -181,14 +193,19 @@ def _event(kind: type[AlertEvent], data: Any, n: int) -> AlertEvent:
 
 async def live(world: World, events: list[AlertEvent]) -> None:
     """Delivers all events, some twice and in a loose order, then lets everything come to its end."""
+    async with asyncio.timeout(60):
+        await _live(world, events)
+
+
+async def _live(world: World, events: list[AlertEvent]) -> None:
     arriving = [*events, *world.chance.sample(events, world.chance.randint(0, len(events)))]
     loose = world.chance.choice([0, 1, 10])
     arriving = [
         event for _, event in sorted(enumerate(arriving), key=lambda pair: pair[0] + world.chance.random() * loose)
     ]
-    waiting = list(arriving)
+    waiting, there = list(arriving), world.chance.choice([0.15, 0.7])
     for _ in range(400):
-        world.reachable = not world.troubled or world.chance.random() < 0.7
+        world.reachable = not world.troubled or world.chance.random() < there
         world.now += timedelta(seconds=world.chance.choice([1, 3, 8, 30]))
         batch, waiting = waiting[:2], waiting[2:]
         works = [_until_stored(world, event) for event in batch]
@@ -249,3 +266,52 @@ def test_whatever_happens_the_right_is_told(seed: int) -> None:
                 assert newest < min(taken_back[named]), "an alert was mailed after it had been taken back"
     believed = LEVEL_OF[world.mails[-1][1].colour] if world.mails else Level.UNIVERSAL
     assert believed is events[-1].data.to_level, (states, [mail[0] for mail in world.mails])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_every_mail_starts_from_what_was_told_last(seed: int) -> None:
+    chance = random.Random(seed)
+    world, events = World(chance), history(chance)
+    asyncio.run(live(world, events))
+    told, seen = Level.UNIVERSAL, dict[str, str]()
+    for name, letter, replies_to in world.mails:
+        now = LEVEL_OF[letter.colour]
+        if name in seen and not replies_to:
+            assert letter.title == seen[name], "what may be out already is said in the same words again"
+        elif not replies_to:
+            between = [level for level in LEVELS if letter.title == SWEDISH.detour_title(level, now)]
+            assert between or (letter.title == SWEDISH.title(told, now) and now is not told), (told, letter.title)
+            assert (letter.lead == SWEDISH.fall) is (not between and now.rank < told.rank), letter.lead
+            assert (letter.lead == SWEDISH.rise) is (not between and now.rank > told.rank), letter.lead
+        seen[name], told = letter.title, now
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_rise_that_another_mail_tells_is_told_by_it(seed: int) -> None:
+    chance = random.Random(seed)
+    world, events = World(chance), history(chance)
+    asyncio.run(live(world, events))
+    heard = told_by(world)
+    withdrawn = {event.data.alert for event in events if isinstance(event, AlertWithdrawnEvent)}
+    for event in events:
+        document = world.documents[event.id]
+        if document["state"] == AlertState.JOINED and isinstance(event, RiskLevelChangedEvent):
+            leader = world.documents[document["joined"]]
+            assert leader["state"] != AlertState.JOINED or leader["joined"] != event.id
+            if event.id not in withdrawn and leader["state"] in {AlertState.SENT, AlertState.NEEDLESS}:
+                assert event.data.to_level.rank <= max(heard[leader["n"]]), (event.id, world.documents)
+        named = (document.get("telling", {}).get("detour") or {}).get("alert")
+        if named in withdrawn and document["state"] == AlertState.SENT:
+            assert told_wrong(world)[event.id], "a rise was told by another's mail, and is not taken back"
+
+
+def told_by(world: World) -> dict[int, set[int]]:
+    """By the number of an alert, the ranks of all levels that mails up to its own have told of."""
+    found, ranks = dict[int, set[int]](), {Level.UNIVERSAL.rank}
+    for name, letter, _ in world.mails:
+        now = LEVEL_OF[letter.colour]
+        ranks |= {now.rank} | {level.rank for level in LEVELS if letter.title == SWEDISH.detour_title(level, now)}
+        found[world.documents[name]["n"]] = set(ranks)
+    return defaultdict(lambda: set(ranks), found)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import UTC, date, datetime
-from typing import Any, Literal
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo
 
+from services.reporting.clock import Clock
+from services.reporting.views import StudentView, merge
 from shared.events import (
     ClimateReported,
     ClimateReportedEvent,
@@ -20,10 +24,39 @@ from shared.events import (
     RiskScoredEvent,
 )
 
+if TYPE_CHECKING:
+    from services.reporting.views import StudentEvent
+
 AUTHORITY = "2480"
+ZONE = ZoneInfo("Europe/Stockholm")
 FRIDAY = date(2026, 11, 20)
+"""On which sources recorded what they send."""
+MONDAY = date(2026, 11, 23)
+"""On which it is looked at."""
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 ENVELOPE: dict[str, Any] = {"source": "/authorities/2480/systems/test", "time": NOW}
+
+
+def noon(day: date) -> datetime:
+    """Noon in UTC."""
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+def clock_at(day: date) -> Clock:
+    """A clock that stands at noon of a day."""
+    return Clock(ZONE, lambda: noon(day))
+
+
+def merged(view: StudentView | None, event: StudentEvent) -> StudentView:
+    """The view with the event taken in, in the authority's zone."""
+    return merge(view, event, ZONE)
+
+
+def view_of(*events: StudentEvent) -> StudentView:
+    """The view of a student of whom these events came, in this order."""
+    view = reduce(merged, events, None)
+    assert view is not None
+    return view
 
 
 def pseudonym(name: str) -> str:
@@ -80,6 +113,7 @@ def enrolment(
     unit: str = "A",
     status: str = "active",
     authority: str = AUTHORITY,
+    time: datetime = NOW,
     **given: Any,
 ) -> EnrolmentChangedEvent:
     content: dict[str, Any] = {"starts_on": date(2025, 8, 18), "groups": ["NA24B"], "programme": "NA", **given}
@@ -90,7 +124,7 @@ def enrolment(
         subject=subject,
         authority=authority,
         data=data,
-        **ENVELOPE,
+        **(ENVELOPE | {"time": time}),
     )
 
 
@@ -122,4 +156,6 @@ def signal(
         model_version="points-1",
         **content,
     )
-    return GroupSignalChangedEvent(id=f"{subject}:{n}", subject=subject, authority=AUTHORITY, data=data, **ENVELOPE)
+    return GroupSignalChangedEvent(
+        id=f"{subject}:{unit}:{n}", subject=subject, authority=AUTHORITY, data=data, **ENVELOPE
+    )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 from services.reporting.models import Student, student_answer
-from services.reporting.views import merge
-from tests.unit.reporting.builders import FRIDAY, absence, enrolment, group_absence, risk
+from tests.unit.reporting.builders import FRIDAY, MONDAY, absence, enrolment, group_absence, risk, view_of
 
 
 def answer(*events: Any) -> Student:
-    return student_answer(reduce(merge, events, None))  # type: ignore[arg-type]
+    return student_answer(view_of(*events), MONDAY.toordinal())
 
 
 def test_reasons_without_points_stand_apart() -> None:
@@ -29,9 +27,8 @@ def test_a_protected_students_group_is_not_named_among_the_reasons() -> None:
 
 
 def test_a_student_of_whom_nothing_is_registered_is_stale() -> None:
-    found = answer(risk("s", stale_since=FRIDAY))
-    assert (found.stale, found.stale_since) == (True, FRIDAY)
-    fresh = answer(risk("s"))
-    assert (fresh.stale, fresh.stale_since) == (False, None)
-    unscored = answer(enrolment("s"))
-    assert (unscored.stale, unscored.stale_since) == (False, None)
+    found = answer(risk("s", stale_since=FRIDAY, stale_school_days=12))
+    assert (found.stale, found.stale_since, found.stale_school_days) == (True, FRIDAY, 12)
+    for events in ([risk("s")], [enrolment("s")]):
+        fresh = answer(*events)
+        assert (fresh.stale, fresh.stale_since, fresh.stale_school_days) == (False, None, None)

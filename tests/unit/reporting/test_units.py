@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pytest
 
 from services.reporting.documents import counts_document, read_counts, read_row, student_document
 from services.reporting.units import Row, count, freshness, weekdays_between
-from services.reporting.views import UnitKey, merge
-from shared.events import EnrolmentStatus, Level
-from tests.unit.reporting.builders import FRIDAY, enrolment, risk
+from services.reporting.views import UnitKey
+from shared.events import Level
+from shared.events.places import Presence
+from tests.unit.reporting.builders import FRIDAY, MONDAY, enrolment, risk, view_of
 
-ACTIVE, PAUSED, ENDED = EnrolmentStatus.ACTIVE, EnrolmentStatus.PAUSED, EnrolmentStatus.ENDED
+if TYPE_CHECKING:
+    from services.reporting.views import StudentEvent
+    from shared.mongo import Document
+
+ACTIVE, PAUSED, ENDED, UPCOMING = Presence
+
+
+def document_of(*events: StudentEvent) -> Document:
+    return student_document(view_of(*events), 1, MONDAY.toordinal())
 
 
 def test_levels_and_freshness_are_those_of_active_students() -> None:
@@ -24,15 +34,25 @@ def test_levels_and_freshness_are_those_of_active_students() -> None:
             Row(ACTIVE, None, None),
             Row(PAUSED, Level.TARGETED, FRIDAY, ("G3",)),
             Row(ENDED, Level.INDIVIDUAL, FRIDAY),
+            Row(UPCOMING, Level.TARGETED, FRIDAY, ("G4",)),
+            Row(UPCOMING, None, None),
         ]
     )
-    assert (counts.active, counts.paused, counts.ended, counts.students) == (4, 1, 1, 6)
+    assert (counts.active, counts.paused, counts.ended, counts.upcoming, counts.students) == (4, 1, 1, 2, 8)
     assert counts.levels == {Level.UNIVERSAL: 2, Level.TARGETED: 0, Level.INDIVIDUAL: 1}
     assert counts.without_data == 1
     assert sum(counts.levels.values()) + counts.without_data == counts.active
     assert counts.fresh_until == date(2026, 11, 19)
     assert counts.groups == ("G1", "G2")
     assert counts.share(Level.UNIVERSAL) == 0.6667
+
+
+def test_a_guests_registers_do_not_make_up_for_those_that_the_unit_forgets() -> None:
+    guest, forgotten = Row(ACTIVE, None, FRIDAY, own=False), Row(ACTIVE, None, date(2026, 10, 19))
+    assert count([guest, forgotten]).fresh_until == date(2026, 10, 19)
+    assert count([guest, Row(ACTIVE, None, None)]).fresh_until is None
+    assert count([guest]).fresh_until == FRIDAY
+    assert count([guest, Row(ENDED, None, date(2026, 10, 19))]).fresh_until == FRIDAY
 
 
 def test_only_active_students_without_register_are_counted() -> None:
@@ -45,7 +65,7 @@ def test_only_active_students_without_register_are_counted() -> None:
 
 
 def test_a_row_is_stale_when_the_risk_says_so() -> None:
-    document = student_document(merge(None, risk("s", stale_since=FRIDAY)), 1)
+    document = document_of(risk("s", stale_since=FRIDAY))
     assert read_row(document, UnitKey("2480", "A")) == Row(ACTIVE, Level.UNIVERSAL, FRIDAY, (), stale=True)
 
 
@@ -55,25 +75,35 @@ def test_a_unit_without_students_has_no_shares() -> None:
 
 
 def test_counts_survive_the_database() -> None:
-    counts = count([Row(ACTIVE, Level.TARGETED, FRIDAY, ("Ö1",), stale=True), Row(ENDED, None, None)])
+    counts = count(
+        [Row(ACTIVE, Level.TARGETED, FRIDAY, ("Ö1",), stale=True), Row(ENDED, None, None), Row(UPCOMING, None, None)]
+    )
     assert read_counts(counts_document(counts)) == counts
 
 
 @pytest.mark.parametrize("code", ["A", "A B", "2480/A", "active 2480/A", "x 2480/A", "Ånge & <b>"])
 def test_a_row_is_read_for_its_own_unit_whatever_its_code_looks_like(code: str) -> None:
-    view = merge(merge(None, enrolment("s", unit="A", status="ended")), enrolment("s", unit=code, revision=2))
-    document = student_document(view, 1)
-    assert read_row(document, UnitKey("2480", code)).status is ACTIVE
-    assert read_row(document, UnitKey("2480", "A")).status is (ACTIVE if code == "A" else ENDED)
+    document = document_of(enrolment("s", unit="A", status="ended"), enrolment("s", unit=code, revision=2))
+    assert read_row(document, UnitKey("2480", code)).presence is ACTIVE
+    assert read_row(document, UnitKey("2480", "A")).presence is (ACTIVE if code == "A" else ENDED)
+
+
+def test_a_student_at_two_units_lends_neither_the_groups_of_the_other() -> None:
+    document = document_of(enrolment("s", groups=["NA24B"]), enrolment("s", unit="B", groups=["SPA2"], main=False))
+    rows = {unit: read_row(document, UnitKey("2480", unit)) for unit in "AB"}
+    assert {unit: (row.presence, row.groups, row.own) for unit, row in rows.items()} == {
+        "A": (ACTIVE, ("NA24B",), True),
+        "B": (ACTIVE, ("SPA2",), False),
+    }
 
 
 def test_a_row_without_a_risk_has_no_level() -> None:
-    document = student_document(merge(None, enrolment("s")), 1)
+    document = document_of(enrolment("s"))
     assert read_row(document, UnitKey("2480", "A")) == Row(ACTIVE, None, None, ("NA24B",))
 
 
 def test_a_row_has_the_level_of_the_risk() -> None:
-    document = student_document(merge(None, risk("s", level=Level.TARGETED)), 1)
+    document = document_of(risk("s", level=Level.TARGETED))
     assert read_row(document, UnitKey("2480", "A")) == Row(ACTIVE, Level.TARGETED, FRIDAY, ())
 
 

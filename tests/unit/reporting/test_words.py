@@ -53,6 +53,30 @@ def test_percent(share: float, expected: str) -> None:
     assert plain(words.percent(share, "sv")) == expected
 
 
+@pytest.mark.parametrize(
+    ("days", "swedish", "english"),
+    [
+        pytest.param(12, "minst 12 skoldagar", "at least 12 school days", id="the rules' number"),
+        pytest.param(1, "minst 1 skoldag", "at least 1 school day", id="one"),
+        pytest.param(
+            None,
+            "så många skoldagar som huvudmannens regler anger",
+            "as many school days as the authority's rules name",
+            id="not known",
+        ),
+    ],
+)
+def test_staleness_names_the_number_of_the_rules(days: int | None, swedish: str, english: str) -> None:
+    assert (plain(words.stale_days(days, "sv")), plain(words.stale_days(days, "en"))) == (swedish, english)
+
+
+def test_no_text_knows_the_number_by_itself() -> None:
+    for language in TEXTS.values():
+        for name, text in language.items():
+            if name.startswith("not_registered"):
+                assert not re.search(r"\b(tio|ten|10)\b", text), name
+
+
 def test_a_lag_is_told_in_words() -> None:
     assert plain(words.behind(1, "sv")) == "1 vardag efter"
     assert plain(words.behind(3, "sv")) == "3 vardagar efter"

@@ -49,7 +49,7 @@ class Watched:
             state.raised = [Raised(raised.n, raised.day, raised.rank) for raised in self.record.state.raised]
             self.record.state = state
         else:
-            state.apply([*(f for f in self.seen if isinstance(f, LessonFact) and f.day in needs.days), *facts])
+            state.apply(facts, [f for f in self.seen if isinstance(f, LessonFact) and f.day in needs.days])
         assessed = Assessed(self.record, state.assess(model), model, Change(facts, NOW, by_rules))
         said = [orjson.loads(entry.body) for entry in announce(assessed, NOW)]
         self.said += said
@@ -133,7 +133,7 @@ def test_a_correction_withdraws_the_alert_and_names_what_was_corrected() -> None
     assert withdrawn["data"]["alert"] == alert["id"]
     assert (withdrawn["data"]["from"], withdrawn["data"]["to"]) == ("targeted", "universal")
     assert (withdrawn["data"]["alert_level"], withdrawn["data"]["cause"]) == ("targeted", "correction")
-    assert [fact["day"] for fact in withdrawn["data"]["corrected"]] == [day.isoformat() for day in DAYS[:9]]
+    assert [fact["day"] for fact in withdrawn["data"]["corrected"]] == [day.isoformat() for day in reversed(DAYS[:9])]
 
 
 def test_an_alert_that_was_right_in_its_time_is_not_withdrawn_when_all_is_well_again() -> None:
@@ -177,7 +177,8 @@ def test_new_rules_withdraw_the_alerts_that_are_open_and_no_others() -> None:
     watched = Watched()
     watched.take(absent(DAYS[:9]))
     [withdrawn] = watched.take([], MILD, by_rules=True)
-    assert (withdrawn["data"]["cause"], withdrawn["data"]["corrected"]) == ("rules", [])
+    [by_rules] = withdrawn["data"]["corrected"]
+    assert (withdrawn["data"]["cause"], by_rules["kind"], by_rules["key"]) == ("rules", "rules", "points-3+1")
     assert withdrawn["data"]["model_version"] == "points-3+1"
     over = Watched()
     over.take(absent(DAYS[:9]))

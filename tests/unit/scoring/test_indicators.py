@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from services.scoring.courses import Courses, timeline
-from services.scoring.facts import Day, Mark
+from services.scoring.days import Day
+from services.scoring.facts import Mark
 from services.scoring.indicators import Found, History, Model, score_of
 from services.scoring.level import Standing, step
 from services.scoring.rules import DiplomaCritical, Rules, RuleVersion
@@ -19,8 +22,11 @@ FIRST = 740_000
 
 
 def history(absent: Sequence[int], *, courses: Courses | None = None, minutes: int = 300, late: int = 1) -> History:
-    """Days of so many minutes with so many unexcused ones, each with `late` late arrivals; -1 for a day without register."""
-    totals = [(minutes, missed, late, 0) if missed >= 0 else (0, 0, 0, 5) for missed in absent]
+    """Days of so many minutes with so many unexcused ones, each with `late` late arrivals. -1: a day without register; -2,
+    -3: one with a register of 60 minutes of 360, absent or present.
+    """
+    partly = {-1: (0, 0, 0, 300), -2: (60, 60, 0, 300), -3: (60, 0, 0, 300)}
+    totals = [(minutes, missed, late, 0) if missed >= 0 else partly[missed] for missed in absent]
     days = [
         Day(FIRST + n, scheduled, 0, unexcused, late_arrivals, unregistered)
         for n, (scheduled, unexcused, late_arrivals, unregistered) in enumerate(totals)
@@ -145,6 +151,8 @@ STREAKS = [
     pytest.param([300, 300, 300, 299], 0, id="there for a minute today"),
     pytest.param([300, -1, 300, -1, 300], 6, id="no register neither counts nor breaks"),
     pytest.param([300] * 5, 12, id="five days"),
+    pytest.param([300, 300, -2, 300], 6, id="little known, all of it absence: neither counts nor breaks"),
+    pytest.param([300, 300, -3, 300], 0, id="little known, presence among it"),
 ]
 
 
@@ -169,11 +177,11 @@ def test_absence_trend(absent: Sequence[int], expected: int) -> None:
 
 def level(
     course: str, value: str | None, day: int, *, subject: str = "MAT", revision: int = 1
-) -> dict[Any, list[Mark]]:
-    return {(course, "final"): [Mark(revision, "", FIRST + day, value, 100, True, subject)]}
+) -> dict[Any, dict[int, Mark]]:
+    return {(course, "final"): {FIRST + day: Mark(revision, "", value, 100, True, subject)}}
 
 
-def last(marks: dict[Any, list[Mark]]) -> Courses:
+def last(marks: dict[Any, dict[int, Mark]]) -> Courses:
     return timeline(marks)[-1][1]
 
 
@@ -188,13 +196,46 @@ def test_of_the_levels_of_a_subject_the_last_passed_grade_counts() -> None:
 
 
 def test_a_pass_that_is_retracted_makes_up_for_nothing() -> None:
-    known = {**level("MAT-1", "F", 0), **level("MAT-2", "E", 9)}
-    known[("MAT-2", "final")] += level("MAT-2", None, 12, subject="", revision=2)[("MAT-2", "final")]
-    assert timeline(known) == [
-        (FIRST, Courses(1, 0, 100, 1)),
-        (FIRST + 9, Courses()),
-        (FIRST + 12, Courses(1, 0, 100, 1)),
+    known = {**level("MAT-1", "F", 0), **level("MAT-2", None, 9, revision=2)}
+    assert timeline(known) == [(FIRST, Courses(1, 0, 100, 1))]
+
+
+def replacing(course: str, value: str, day: int, *codes: str) -> dict[Any, dict[int, Mark]]:
+    return {(course, "final"): {FIRST + day: Mark(1, "", value, 100, False, "SVEN", codes)}}
+
+
+def test_a_passed_grade_makes_up_for_the_courses_that_it_replaces_from_its_own_date_on() -> None:
+    failed = {**level("SVESVE01", "F", 0, subject=""), **level("HISHIS01", "F", 0, subject="")}
+    known = {**failed, **replacing("SVEN1000X", "E", 9, "SVESVE01", "SVEN1000X")}
+    assert timeline(known) == [(FIRST, Courses(2, 0, 200, 2)), (FIRST + 9, Courses(1, 0, 100, 1))]
+    assert last({**failed, **replacing("SVEN1000X", "F", 9, "SVESVE01")}) == Courses(3, 0, 300, 2)
+
+
+def test_a_grade_makes_up_for_nothing_more_when_it_is_failed_later() -> None:
+    known = {**level("SVESVE01", "F", 0, subject=""), **replacing("SVEN1000X", "E", 9, "SVESVE01")}
+    known["SVEN1000X", "final"] |= replacing("SVEN1000X", "F", 20, "SVESVE01")["SVEN1000X", "final"]
+    assert timeline(known)[-1] == (FIRST + 20, Courses(2, 0, 200, 1))
+
+
+def test_no_absence_window_reaches_back_over_the_first_of_july() -> None:
+    july = date(2026, 7, 1).toordinal()
+    days = [Day(july - 20 + n, 300, 0, 300, 1, 0) for n in range(20)] + [
+        Day(july + n, 300, 0, 300, 1, 0) for n in range(2)
     ]
+    before, after = (
+        {each.indicator.name: dict(each.numbers) for each in MODEL.found(History(days[:n], []), n, days[n - 1].day)}
+        for n in (20, 22)
+    )
+    assert set(before) == {"total_absence", "unexcused_absence", "absence_streak", "late_arrivals"}
+    assert after == {"unexcused_absence": {"unexcused_minutes": 600, "calendar_days": 2}}
+    later = Model(RuleVersion(1, Rules.model_validate({"school_year": {"begins": "08-01"}})))
+    assert "total_absence" in points(History(days, []), later)
+
+
+@pytest.mark.parametrize("begins", ["02-29", "13-01", "7-1", "04-31"])
+def test_a_school_year_begins_on_a_day_of_every_year(begins: str) -> None:
+    with pytest.raises(ValidationError):
+        Rules.model_validate({"school_year": {"begins": begins}})
 
 
 def test_an_authority_sets_thresholds_windows_and_points() -> None:

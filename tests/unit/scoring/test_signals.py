@@ -112,7 +112,7 @@ def test_a_signal_is_of_many_together(students_of_class: int, late_ones: int, is
 @pytest.mark.parametrize(("count", "is_judged"), [(5, True), (4, False)])
 def test_fewer_than_five_are_never_judged(count: int, is_judged: bool) -> None:
     judged = judge([*students(count, [USUAL] * 30 + [away(60)] * 2), *students(60, [USUAL] * 32, group="B")])
-    assert ("group:A" in judged.by_subject, "A" in judged.days_of_groups) == (is_judged, is_judged)
+    assert ("group:A" in judged.by_subject) == is_judged
 
 
 def test_what_the_whole_unit_has_alike_is_a_signal_of_the_unit_not_of_its_groups() -> None:
@@ -141,7 +141,8 @@ def test_a_day_on_which_fewer_than_half_had_a_register_is_no_school_day_of_the_g
     others = students(12, [USUAL] * 31, group="B")
     for taken, expected in ((6, DAYS[30]), (5, DAYS[29])):
         members = [student(f"a{n}", ill if n < taken else forgotten) for n in range(12)]
-        assert judge([*members, *others]).days_of_groups["A"][-1] == expected
+        newest = [each.last_day for each in judge([*members, *others]).by_subject["group:A"]]
+        assert newest[0] == expected
 
 
 def test_it_falls_after_ten_school_days_clearly_below() -> None:
@@ -224,20 +225,22 @@ def test_open_warnings(warned: int, is_worse: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fresh_until", "starts_on", "group_days", "expected"),
+    ("fresh_until", "starts_on", "unit_days", "expected"),
     [
         pytest.param(DAYS[4], DAYS[0], DAYS[:15], DAYS[5], id="ten school days after the newest register"),
         pytest.param(DAYS[4], DAYS[0], DAYS[:14], None, id="nine"),
         pytest.param(0, DAYS[0], DAYS[:10], DAYS[0], id="never any register, from the first day of the place"),
         pytest.param(DAYS[1], DAYS[5], DAYS[:14], None, id="before the place began none was missed"),
         pytest.param(DAYS[1], DAYS[5], DAYS[:15], DAYS[5], id="since the place began"),
-        pytest.param(DAYS[4], DAYS[0], DAYS[:5], None, id="the group has no school days either"),
+        pytest.param(DAYS[4], DAYS[0], DAYS[:5], None, id="the unit has no school days either"),
     ],
 )
-def test_stale(fresh_until: int, starts_on: int, group_days: list[int], expected: int | None) -> None:
-    member = Member("p", ("A", "B"), starts_on, fresh_until, {}, [])
-    assert stale_since(member, {"A": group_days, "B": group_days[:1], "C": DAYS}, 10) == expected
-    assert stale_since(member, {"C": DAYS}, 10) is None
+@pytest.mark.parametrize("groups", [("A", "B"), ()])
+def test_stale(
+    groups: tuple[str, ...], fresh_until: int, starts_on: int, unit_days: list[int], expected: int | None
+) -> None:
+    member = Member("p", groups, starts_on, fresh_until, {}, [])
+    assert stale_since(member, unit_days, 10) == expected
     assert noted(None, UnitJudged(), {}, DEFAULT) == Noted()
 
 

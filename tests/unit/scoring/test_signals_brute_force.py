@@ -31,6 +31,7 @@ from tests.signal_oracle import School
 
 MODEL = Model()
 DAYS = school_days(MONDAY, 80)
+TODAY = DAYS[-1].toordinal()
 PUPILS = [pseudonym(str(n)) for n in range(14)]
 ResultT = TypeVar("ResultT")
 
@@ -55,14 +56,14 @@ def state(events: Sequence[AnyEvent], cuts: Sequence[int]) -> Student:
             student = from_facts(known)
         else:
             older = [fact for fact in known if isinstance(fact, LessonFact) and fact.day in needs.days]
-            student.apply([*older, *facts])
+            student.apply(facts, older)
         student.assess(MODEL)
     return student
 
 
-def member(student: str, known: Student) -> Member | None:
+def member(student: str, known: Student, today: int = TODAY) -> Member | None:
     record = StudentRecord(student, AUTHORITY, rev=1, basis=Basis(0, STATE_FORMAT), state=known)
-    return seen({"_id": student, "rev": 1, "state": encode_record(record)}).member
+    return seen({"_id": student, "rev": 1, "state": encode_record(record)}, today).member
 
 
 def climate(subject: str, day: date, mean: float, revision: int, state: str) -> ClimateReportedEvent:
@@ -162,13 +163,13 @@ def judged(events: Sequence[AnyEvent], chance: random.Random) -> tuple[UnitJudge
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
 def test_any_order_and_batching_end_as_brute_force_says(seed: int, order: int) -> None:
     events = a_school(seed)
-    school = School([orjson.loads(event.encode()) for event in events])
+    school = School([orjson.loads(event.encode()) for event in events], DAYS[-1])
     found, members = judged(events, random.Random(order))
     for subject in ("group:A", "group:B", "group:C", f"unit:{UNIT}"):
         worse = {each.indicator.value for each in found.by_subject.get(subject, ()) if each.is_worse}
         assert worse == school.worse(UNIT, subject), subject
     for pupil in PUPILS:
-        since = stale_since(members[pupil], found.days_of_groups, DEFAULT.stale.school_days)
+        since = stale_since(members[pupil], found.school_days, DEFAULT.stale.school_days)
         assert (date.fromordinal(since) if since else None) == school.stale_since(pupil)
 
 
@@ -176,7 +177,7 @@ def test_any_order_and_batching_end_as_brute_force_says(seed: int, order: int) -
 @given(st.integers(0, 2**32))
 def test_numbers_are_those_of_brute_force(seed: int) -> None:
     events = a_school(seed)
-    school = School([orjson.loads(event.encode()) for event in events])
+    school = School([orjson.loads(event.encode()) for event in events], DAYS[-1])
     found, _ = judged(events, random.Random(seed))
     for subject, of_subject in found.by_subject.items():
         days = school.school_days(school.members(UNIT, subject))
@@ -196,7 +197,7 @@ def test_numbers_are_those_of_brute_force(seed: int) -> None:
 def test_the_schools_of_these_tests_do_have_signals() -> None:
     seen_worse: set[str] = set()
     for seed in range(12):
-        school = School([orjson.loads(event.encode()) for event in a_school(seed)])
+        school = School([orjson.loads(event.encode()) for event in a_school(seed)], DAYS[-1])
         for subject in ("group:A", "group:B", f"unit:{UNIT}"):
             seen_worse |= school.worse(UNIT, subject)
     assert seen_worse == {indicator.value for indicator in GroupIndicator}

@@ -8,22 +8,25 @@ import orjson
 import pytest
 
 from services.scoring.documents import decode_record, encode_record
-from services.scoring.facts import Lesson, LessonFact, Mark, MarkFact, Place, PlaceFact
+from services.scoring.facts import Lesson, LessonFact, Mark, MarkFact, PlaceFact
 from services.scoring.indicators import Model
 from services.scoring.records import STATE_FORMAT, Basis, Noted, StudentRecord
-from services.scoring.student import Raised, Student
+from services.scoring.student import Raised, Student, Where
 from shared.errors import Retry
 from shared.events import Reason
+from shared.events.places import NO_END, Place
 
 
 def known_record() -> StudentRecord:
     student = Student(raised=[Raised(1, 740000, 2), Raised(2, 740001, 1, is_right=True)])
     student.apply(
         [
-            LessonFact(740000, "måndag|1", Lesson(3, "ab", "registered", 60, 10, 20, True)),
-            MarkFact("MAT", "final", Mark(1, "cd", 740001, "F", 100, True)),
-            MarkFact("MAT", "final", Mark(2, "ce", 740002, None, 100, True)),
-            PlaceFact("björk", 739900, Place(1, "ef", "active", ("NA25a",))),
+            LessonFact(740000, "måndag|1", Lesson(3, "ab", "registered", 60, 10, 20, True, "björk", 360)),
+            LessonFact(740001, "tisdag|1", Lesson(3, "ab", "registered", 60, 0, 0, False, "ek", 360)),
+            MarkFact("MAT", "final", 740001, Mark(1, "cd", "F", 100, True)),
+            MarkFact("MAT", "final", 740002, Mark(2, "ce", None, 100, True)),
+            MarkFact("ENG", "final", 740002, Mark(2, "ce", "E", 100, True, "ENGE", ("ENGENG05",))),
+            PlaceFact(Place("björk", 739900, NO_END, True, False, True, ("NA25a",), (), 1, "ef")),
         ]
     )
     student.assess(Model())
@@ -42,6 +45,7 @@ def known_record() -> StudentRecord:
         basis=Basis(739000, STATE_FORMAT, 7),
         alerts=2,
         points={"total_absence": 10},
+        where=Where("björk", ("NA25a",)),
         noted=Noted((signal,), 740003),
         state=student,
     )
@@ -73,5 +77,5 @@ def test_a_newer_format_is_left_to_a_newer_kvar() -> None:
 def test_a_newer_register_ends_staleness() -> None:
     record = known_record()
     assert record.stale_since == date.fromordinal(740003)
-    record.state.apply([LessonFact(740003, "1", Lesson(1, "a", "registered", 60, 60, 0, False))])
+    record.state.apply([LessonFact(740003, "1", Lesson(1, "a", "registered", 60, 60, 0, False, "björk", 360))])
     assert record.stale_since is None

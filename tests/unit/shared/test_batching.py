@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -23,6 +25,78 @@ class Recorder:
         self.begun.set()
         await self.gate.wait()
         return [ValueError(str(item)) if item < 0 else None for item in items]
+
+
+class _NoWaiting(selectors.DefaultSelector):
+    """Looks without waiting, and notes how long it was to wait."""
+
+    waited = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.waited += timeout or 0.0
+        return super().select(0)
+
+
+class ArrangedTime(asyncio.SelectorEventLoop):
+    """A loop whose time stands still while anything is done, and goes straight to the next timer when nothing is."""
+
+    def __init__(self) -> None:
+        self._selecting = _NoWaiting()
+        super().__init__(self._selecting)
+
+    def time(self) -> float:
+        return self._selecting.waited
+
+
+def in_arranged_time(scene: Callable[[], Awaitable[None]]) -> None:
+    async def play() -> None:
+        await scene()
+
+    with asyncio.Runner(loop_factory=ArrangedTime) as runner:
+        runner.run(play())
+
+
+class Log:
+    """When each batch began, in milliseconds; a batch takes 400."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, list[int]]] = []
+
+    async def process(self, items: list[int]) -> Outcomes:
+        self.begun.append((round(1000 * asyncio.get_running_loop().time()), items))
+        await asyncio.sleep(0.4)
+        return [None] * len(items)
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "begun"),
+    [
+        pytest.param([0, 50], [(100, [0, 50])], id="the worker is free"),
+        pytest.param([0, 250], [(100, [0]), (500, [250])], id="waited long enough while another batch was in work"),
+        pytest.param([0, 250, 480], [(100, [0]), (500, [250, 480])], id="the oldest of two counts"),
+        pytest.param(
+            [0, 450, 520], [(100, [0]), (550, [450, 520])], id="waited in part while another batch was in work"
+        ),
+        pytest.param([0, 1, 2, 600], [(2, [0, 1, 2]), (700, [600])], id="full, then one alone"),
+        pytest.param([0, 1, 2, 3], [(2, [0, 1, 2]), (402, [3])], id="full, and one left over"),
+    ],
+)
+def test_a_batch_begins_when_its_oldest_item_has_waited(
+    arrivals: list[int], begun: list[tuple[int, list[int]]]
+) -> None:
+    log = Log()
+
+    async def scene() -> None:
+        async with Batcher(log.process, max_size=3, max_wait=0.1) as batcher:
+
+            async def arrive(at: int) -> None:
+                await asyncio.sleep(at / 1000)
+                await batcher.submit(at)
+
+            await asyncio.gather(*map(arrive, arrivals))
+
+    in_arranged_time(scene)
+    assert log.begun == begun
 
 
 async def test_items_that_come_together_go_together_up_to_the_limit() -> None:
@@ -79,6 +153,22 @@ async def test_stopping_cancels_what_waits_so_that_it_is_not_acknowledged() -> N
     for task in waiting:
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_after_an_end_with_items_waiting_it_starts_again() -> None:
+    """As when the broker vanishes while a service starts."""
+    recorder = Recorder()
+    recorder.gate.clear()
+    batcher = Batcher(recorder.process, max_size=2, max_wait=0.01)
+    async with batcher:
+        cut_off = [asyncio.create_task(batcher.submit(n)) for n in range(6)]
+        await recorder.begun.wait()
+    await asyncio.gather(*cut_off, return_exceptions=True)
+    recorder.gate.set()
+    async with batcher, asyncio.timeout(10):
+        await asyncio.sleep(0)  # the worker begins before anything arrives
+        await batcher.submit(7)
+    assert recorder.batches == [[0, 1], [7]]
 
 
 async def test_what_its_submitter_has_given_up_is_not_worked_on() -> None:

@@ -11,7 +11,7 @@ import pytest
 from aiormq.abc import DeliveredMessage
 from pamqp import commands, header
 
-from shared.messaging.parking import Parked
+from shared.messaging.parked import Parked
 from shared.messaging.parking_text import as_ndjson, as_text
 
 WHEN = datetime(2026, 2, 2, 8, tzinfo=UTC)

@@ -29,6 +29,8 @@ WRONG = [
     pytest.param("KVAR_TIME_ZONE", "Europe/Uppsala", "KVAR_TIME_ZONE: .*IANA", id="no time zone"),
     pytest.param("KVAR_PUBLISHERS", '{"2480": "short"}', "KVAR_PUBLISHERS: .*16 characters", id="short token"),
     pytest.param("KVAR_PUBLISHERS", "no json", "publishers", id="no JSON"),
+    pytest.param("KVAR_SPACES", '{"2480": {"marks": "s i"}}', "KVAR_SPACES.2480.MARKS: ", id="no space"),
+    pytest.param("KVAR_SPACE_NAMERS", '{"2480": "sis"}', "KVAR_SPACE_NAMERS.2480: ", id="no list of systems"),
     pytest.param("KVAR_SHARDS", "0", "KVAR_SHARDS: ", id="no shard"),
 ]
 

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from services.scoring.courses import Courses
-from services.scoring.facts import Day
+from services.scoring.days import Day
 from services.scoring.indicators import Found, History, Model
 from services.scoring.rules import DEFAULT
 from shared.events import Level
