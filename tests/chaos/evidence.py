@@ -169,7 +169,9 @@ async def _read_queues(world: World, evidence: Evidence) -> None:
 
 def _client(url: str, *, token: str | None = None, auth: tuple[str, str] | None = None) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(base_url=url, headers=headers, auth=auth, timeout=20.0, trust_env=False)
+    # Each question on a connection of its own: a server may close one that is kept just when it is used again.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.AsyncClient(base_url=url, headers=headers, auth=auth, timeout=20.0, trust_env=False, limits=limits)
 
 
 async def _pages(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
