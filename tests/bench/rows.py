@@ -115,11 +115,12 @@ class Run:
 
     def corrections(self) -> list[Figure]:
         """Corrections from last week beside registers of today."""
-        rounds = max(2, self.plan.total // (corrections.STUDENTS * LESSONS_A_DAY))
         each = corrections.STUDENTS * LESSONS_A_DAY
-        bar = self.progress("late corrections", each * (len(corrections.DAYS) - 1 + 2 * rounds))
+        rounds = max(1, self.plan.total // each // corrections.TURNS)
+        waves = 2 * corrections.TURNS
+        bar = self.progress("late corrections", each * (len(corrections.DAYS) - 1 + waves * rounds))
         found = uvloop.run(corrections.measure(self.servers, rounds, bar))
-        note = f"{each * rounds:,} each, of {corrections.STUDENTS} students"
+        note = f"median of {corrections.TURNS} x {each * rounds:,}, of {corrections.STUDENTS} students"
         return [
             Figure("corrections", "today", found.today, "events/s", note=note),
             Figure("corrections", "late corrections", found.late, "events/s", ratio_to(found.late, today=found.today)),

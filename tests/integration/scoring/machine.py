@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -21,16 +21,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from services.scoring.store import ScoringStore
 from services.scoring.student import Needs
 from shared import mongo
-from shared.events import AnyEvent, AttendanceState, EnrolmentStatus, GradeKind
-from tests.builders import AUTHORITY, MONDAY, at, attendance, enrolment, grade, pseudonym, school_days
+from shared.events import AnyEvent
+from tests.builders import AUTHORITY, attendance
+from tests.integration.scoring.draws import DAYS, STUDENTS, days_of, event_of, facts, topics
 from tests.integration.scoring.replica import Build, Fate, Message, Replica, TickingClock, correct
 from tests.integration.scoring.said import Said
 from tests.integration.scoring.stage import batch
 
 ResultT = TypeVar("ResultT")
 
-STUDENTS = [pseudonym("åsa"), pseudonym("örjan")]
-DAYS = school_days(MONDAY, 60)
 REPLICAS = 3
 BEGINNING = datetime(2027, 1, 4, 8, tzinfo=UTC)
 
@@ -45,32 +44,6 @@ class World:
     def do(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Runs something to its end."""
         return self.runner.run(work)
-
-
-def _days(history: int) -> list[date]:
-    """The days on which things happen: two before `base` or long closed, three at hand, two to come."""
-    if not history:
-        return DAYS[:7]
-    return [DAYS[n] for n in (0, history // 2, history - 6, history - 2, history - 1, history, history + 1)]
-
-
-# Most of what happens at once is about one student and one day: there replicas get in each other's way.
-topics = st.tuples(st.sampled_from([0, 0, 1]), st.sampled_from([0, 0, 1, 1, 2, 3, 4, 5, 6]))
-revisions = st.integers(1, 3)
-lessons = st.tuples(
-    st.just("lesson"),
-    revisions,
-    st.sampled_from(["1", "1", "2", "2", "around"]),
-    st.sampled_from([{"unexcused": 130}, {"unexcused": 130}, {}, {"excused": 500}, {"unexcused": 130, "late": True}]),
-    st.sampled_from([*[AttendanceState.REGISTERED] * 5, *AttendanceState]),
-)
-marks = st.tuples(st.just("mark"), revisions, st.sampled_from(["F", "F", "F", "E", "none", "-", "open", "made up"]))
-places = st.tuples(
-    st.just("place"),
-    revisions,
-    st.sampled_from(["always", "always", "until", "ended", "paused", "retracted", "from", "from, retracted", "beside"]),
-)
-facts = st.one_of(lessons, marks, lessons, marks, lessons, places, lessons)
 
 
 class End(Enum):
@@ -88,59 +61,6 @@ moves = st.tuples(
     st.sampled_from([*[End.STANDS, End.DIES] * 3, End.SWEEPS, Fate.AWAY, Fate.HALF, Fate.UNKNOWN]),
 )
 """Which replica, which of its waiting steps it takes, and what then becomes of it."""
-
-
-def event_of(student: str, day: date, drawn: Sequence[Any]) -> AnyEvent:
-    """The event that a draw stands for."""
-    kind, revision, *rest = drawn
-    match kind:
-        case "lesson":
-            lesson, absence, state = rest
-            counted = absence if state is AttendanceState.REGISTERED else {}
-            hour = 4 if lesson == "around" else None
-            return attendance(
-                student, day, lesson=lesson, hour=hour, minutes=500, state=state, revision=revision, **counted
-            )
-        case "mark":
-            return _mark(student, day, rest[0], revision)
-        case _:
-            return _place(student, day, rest[0], revision)
-
-
-def _place(student: str, day: date, what: str, revision: int) -> AnyEvent:
-    """From the first of all days on: for ever, or until the Saturday after the day; or from the day on, for ever."""
-    state = "retracted" if what.endswith("retracted") else "recorded"
-    saturday = day + timedelta(days=5 - day.weekday())
-    match what:
-        case "until":
-            return enrolment(student, DAYS[0], ends_on=saturday, revision=revision)
-        case "ended":
-            return enrolment(student, DAYS[0], status=EnrolmentStatus.ENDED, time=at(saturday), revision=revision)
-        case "paused":
-            return enrolment(student, DAYS[0], status=EnrolmentStatus.PAUSED, revision=revision)
-        case "from" | "from, retracted":
-            return enrolment(student, day, groups=(f"TE{day:%d}",), state=state, revision=revision)
-        case "beside":
-            return enrolment(student, day, unit="gy-björk", groups=("KIN1",), main=False, revision=revision)
-        case _:
-            return enrolment(student, DAYS[0], state=state, revision=revision)
-
-
-def _mark(student: str, day: date, value: str, revision: int) -> AnyEvent:
-    """An F in the required course of 300 credits is a level by itself."""
-    match value:
-        case "-":
-            return grade(student, day, course="K2", value=value, revision=revision)
-        case "made up":
-            return grade(student, day, course="K4", value="E", replaces=("K1", "K2"), revision=revision)
-        case "open":
-            return grade(student, day, course="K3", kind=GradeKind.WARNING, value=value, revision=revision)
-        case _:
-            state = "retracted" if value == "none" else "recorded"
-            value = "F" if value == "none" else value
-            return grade(
-                student, day, course="K1", value=value, points=300, required=True, state=state, revision=revision
-            )
 
 
 class ScoringMachine(RuleBasedStateMachine):
@@ -178,7 +98,7 @@ class ScoringMachine(RuleBasedStateMachine):
     )
     def begin(self, history: int, absent_every: int, order: int) -> None:
         """Students with a past: none, some days, or one that reaches before `base`."""
-        self.days = _days(history)
+        self.days = days_of(history)
         self.order = random.Random(order)
         self.published = [
             attendance(student, day, minutes=500, excused=500 if absent_every and not n % absent_every else 0)

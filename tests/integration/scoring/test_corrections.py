@@ -16,7 +16,7 @@ from services.scoring.store import ScoringStore
 from shared.events import AnyEvent
 from shared.messaging import topology
 from tests.builders import AUTHORITY, MONDAY, attendance, enrolment, grade, pseudonym, school_days
-from tests.integration.scoring.stage import Publisher, Stage, batch, expected, last_scores
+from tests.integration.scoring.stage import CrashError, Publisher, Stage, batch, expected, last_scores
 
 pytestmark = pytest.mark.integration
 
@@ -188,3 +188,24 @@ async def test_a_repetition_writes_nothing(stage: Stage, kind: str) -> None:
         "a crash may have left a score unsaid"
     )
     assert {body["data"]["revision"] for _, _, body in repeated} <= {before.rev}
+
+
+async def test_a_lesson_that_another_replica_has_read_in_is_taken_out_by_a_place_all_the_same(stage: Stage) -> None:
+    """A replica dies after keeping it; another reads it beside a lesson of the same day; then it is delivered again."""
+    scene, dying = Scene(stage), Scene(stage)
+    await scene.take_in(*(attendance(STUDENT, day) for day in [*DAYS[:5], DAYS[6]]))
+
+    async def die(*_: object) -> None:
+        raise CrashError
+
+    dying.rescoring._store.write_students = die  # type: ignore[assignment,method-assign]
+    lost = attendance(STUDENT, DAYS[5], lesson="2", unit="gy-björk", minutes=300, unexcused=300)
+    with pytest.raises(CrashError):
+        await dying.take_in(lost)
+    await scene.take_in(attendance(STUDENT, DAYS[5]))
+    await scene.take_in(lost)
+    assert scene.is_as_brute_force_says()
+    assert scene.scores()[-1]["data"]["score"] == 10
+    await scene.take_in(enrolment(STUDENT, DAYS[6], unit="gy-björk"))
+    assert scene.is_as_brute_force_says()
+    assert scene.scores()[-1]["data"]["score"] == 0

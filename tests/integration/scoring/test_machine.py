@@ -22,7 +22,8 @@ from shared import mongo, waiting
 from shared.messaging.broker import Publish
 from shared.messaging.topology import SCORED_KEY
 from tests.builders import MONDAY, attendance, pseudonym
-from tests.integration.scoring.machine import BEGINNING, STUDENTS, ScoringMachine, World
+from tests.integration.scoring.draws import STUDENTS
+from tests.integration.scoring.machine import BEGINNING, ScoringMachine, World
 from tests.integration.scoring.replica import Build, Message, TickingClock, correct
 from tests.integration.scoring.stage import CrashError, Publisher, batch, expected, last_scores
 
