@@ -98,14 +98,16 @@ class StudentView:
         return any(item.place.is_recorded and item.protected for item in self.enrolments.values())
 
     def shown_enrolments(self, day: int) -> list[tuple[Enrolment, Presence]]:
-        """Places that count and may be shown, the one where the student is on the day first; none of a protected student."""
+        """Places that count and may be shown, for as long as they do, the one where the student is on the day first; none of a
+        protected student.
+        """
         if self.protected:
             return []
-        items = {item.place: item for item in self.enrolments.values()}
-        found = whereabouts(items, day)
-        each = [one for place in standing(items) if (one := whereabouts([place], day))]
+        items = {item.place.key: item for item in self.enrolments.values()}
+        found = whereabouts(self._places, day)
+        each = [one for place in standing(self._places) if (one := whereabouts([place], day))]
         each.sort(key=lambda one: (one != found, _SHOWN_ORDER[one.presence], -one.place.starts_on, one.place.key))
-        return [(items[one.place], one.presence) for one in each]
+        return [(replace(items[one.place.key], place=one.place), one.presence) for one in each]
 
     def stay(self, day: int) -> Stay | None:
         """Where the student is on the day, was last or will be first; nothing when every enrolment was taken back.

@@ -1,7 +1,7 @@
 """Every exchange, queue and argument: the one place, since two declarations that differ are refused by the broker.
 
 Each service declares the whole before it starts, so that no order of starting can lose a message. Works on RabbitMQ 3.10
-and 4.x.
+and 4.0.
 
     sis.events ─> ingest.sis          events ─> scoring.s00…, scoring.climate, reporting.events, notify.events
     risk ─> reporting.risk, notify.risk

@@ -69,6 +69,11 @@ async def check_the_end(stage: Stage, broker: BrokerServer, events: list[AnyEven
     async def drained() -> bool:
         return not pending(await counts.read()).keys() - READERS
 
+    async def stored() -> bool:
+        return await stage.facts_in_store() == len({event.id for event in events})
+
+    # Not from the counts alone, which may be older than the messages.
+    await until(stored, "every fact to be stored")
     await until(drained, "all queues of scoring to be empty")
     await counts.close()
     assert len(expected(events)) == len(STUDENTS)

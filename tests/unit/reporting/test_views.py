@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reporting.documents import read_student, student_document
+from services.reporting.models import student_answer
 from services.reporting.views import UnitKey, is_older_than_known, order_range, units_touched
 from shared.events import Level
 from shared.events.places import Presence
@@ -108,6 +109,21 @@ def test_what_is_stored_for_a_day_depends_on_no_order_and_holds_until_the_next_c
     assert student_document(view, 1, between) == document
 
 
+@given(st.lists(PLACES, min_size=1, max_size=6), DAYS)
+def test_whatever_places_there_are_a_student_can_be_shown_with_the_place_of_the_day_first(
+    events: list[StudentEvent], day: date
+) -> None:
+    view, number = view_of(*events), day.toordinal()
+    answer, stay = student_answer(view, number), view.stay(number)
+    assert answer.status == (stay.presence.value if stay else None)
+    if answer.enrolments and stay:
+        assert (answer.enrolments[0].school_unit, answer.enrolments[0].status) == (
+            stay.school_unit,
+            stay.presence.value,
+        )
+    assert bool(answer.enrolments) == (stay is not None and not view.protected)
+
+
 # Of equal revisions the digest decides, and protection is part of what is digested.
 @given(st.lists(PLACES, min_size=1, max_size=4, unique_by=lambda event: event.data.revision), DAYS)
 def test_protection_hides_the_unit_and_changes_nothing_of_whether_the_student_is_there(
@@ -199,9 +215,12 @@ def test_a_student_who_moved_is_ended_at_the_old_unit_and_active_at_the_new() ->
     assert overall(view) == ("B", ACTIVE)
 
 
-def test_two_enrolments_at_one_unit_count_once_by_the_stronger() -> None:
-    view = view_of(enrolment("s"), enrolment("s", starts_on=date(2026, 1, 7), status="ended"))
-    assert presences(view) == {A: ACTIVE}
+@pytest.mark.parametrize(("revision", "expected"), [(2, ACTIVE), (1, ENDED)])
+def test_two_enrolments_at_one_unit_count_once_by_the_newer_else_the_later_begun(
+    revision: int, expected: Presence
+) -> None:
+    view = view_of(enrolment("s", revision), enrolment("s", 1, starts_on=date(2026, 1, 7), status="ended"))
+    assert presences(view) == {A: expected}
 
 
 def test_retracted_enrolments_take_the_student_off_every_list() -> None:
