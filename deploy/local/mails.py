@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ WITHDRAWS_HEADER = "X-Kvar-Withdraws"
 """Which earlier alert a mail takes back; notify sets it."""
 
 SUFFIX = ".eml"
+_ALERT = re.compile(r"<(p_[a-z2-7]{26})\.(\d+)@")
+"""What notify makes a mail's `Message-ID` of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Mail:
         name: Its file's name without suffix; names sort by arrival.
         event_received: Only in alerts.
         withdraws: Id of the earlier alert that it takes back; only in withdrawals.
+        message_id: As the header has it.
     """
 
     name: str
@@ -42,6 +46,13 @@ class Mail:
     arrived: datetime
     event_received: datetime | None
     withdraws: str | None = None
+    message_id: str = ""
+
+    @property
+    def alert(self) -> tuple[str, int] | None:
+        """Student and number of the alert; nothing for mails that are none."""
+        found = _ALERT.match(self.message_id) if self.event_received is not None else None
+        return (found[1], int(found[2])) if found else None
 
     @property
     def latency_seconds(self) -> float | None:
@@ -78,6 +89,7 @@ def read(folder: Path, name: str) -> Mail:
         arrived=arrived,
         event_received=_time(message, EVENT_RECEIVED_HEADER),
         withdraws=message.get(WITHDRAWS_HEADER),
+        message_id=str(message.get("Message-ID", "")),
     )
 
 

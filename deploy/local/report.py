@@ -59,7 +59,8 @@ def worse_groups(signals: Sequence[Mapping[str, Any]]) -> Group:
 def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, int]) -> Table:
     """Counts and speeds of a run. `alerts`: all mails about levels.
 
-    Withdrawals have a line of their own: each waits some seconds on purpose, for others of the same correction.
+    Withdrawals have a line of their own: each waits some seconds on purpose, for others of the same correction; so does a
+    change of level that came meanwhile, since mails about a student go out in their order.
     """
     table = _two_columns()
     answers = f"{result.accepted:,} accepted, {result.duplicate:,} repeated, {result.rejected:,} rejected"
@@ -68,12 +69,14 @@ def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, i
         "Throughput",
         f"{result.sent / max(result.seconds, 0.001):,.0f} events/s, each day worked off before the next begins",
     )
+    withdrawals = {mail.alert: mail for mail in alerts if mail.withdraws is not None}
     changes = [mail for mail in alerts if mail.withdraws is None]
-    withdrawals = [mail for mail in alerts if mail.withdraws is not None]
-    table.add_row("Changes of level", _mailed(changes))
-    table.add_row(
-        "Withdrawals", _mailed(withdrawals) + (", some seconds of it waited on purpose" if withdrawals else "")
-    )
+    behind = [mail for mail in changes if _waited_behind(mail, withdrawals)]
+    table.add_row("Changes of level", _mailed([mail for mail in changes if mail not in behind]))
+    patient = _mailed([*withdrawals.values(), *behind])
+    if withdrawals:
+        patient += f" ({len(behind)} of them changes right behind one), some seconds of it waited on purpose"
+    table.add_row("Withdrawals", patient)
     if restarts:
         table.add_row("Restarted", ", ".join(f"{name} {count}×" for name, count in restarts.items()))
     return table
@@ -91,6 +94,15 @@ def addresses(ports: Ports, secrets: Secrets, folder: Path) -> Table:
     table.add_row("Commands", f". {folder}/{ENVIRONMENT_FILE}; .venv/bin/kvar explain p_…  (as the views show it)")
     table.add_row("Logs", f"{folder}/log")
     return table
+
+
+def _waited_behind(change: Mail, withdrawals: Mapping[tuple[str, int] | None, Mail]) -> bool:
+    """Whether a change came before the withdrawal that stands before it had been mailed."""
+    if change.alert is None or change.event_received is None:
+        return False
+    student, number = change.alert
+    before = withdrawals.get((student, number - 1))
+    return before is not None and change.event_received < before.arrived
 
 
 def _mailed(mails: Sequence[Mail]) -> str:

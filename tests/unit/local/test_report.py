@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,27 @@ def test_figures_hold_counts_speed_latency_and_restarts() -> None:
         "scoring 2×",
     ):
         assert part in text
+
+
+def said(n: int, seconds: float, *, received: float = 0, withdraws: bool = False) -> Mail:
+    """The mail of a student's message `n`, `seconds` after the morning; its event came `received` seconds after it."""
+    mail = alert(seconds, n)
+    return replace(
+        mail,
+        event_received=MORNING + timedelta(seconds=received),
+        withdraws="p_x:1" if withdraws else None,
+        message_id=f"<p_{'a' * 26}.{n}@localhost>",
+    )
+
+
+def test_withdrawals_and_what_waited_behind_them_have_times_of_their_own() -> None:
+    behind, later = said(3, 5.5, received=0.5), said(4, 9.2, received=9.0)
+    text = shown(figures(PlayResult(), [said(1, 0.5), said(2, 5.4, withdraws=True), behind, later], {}))
+    lines = {line.split("  ")[0].strip(): line for line in text.splitlines()}
+    assert "2 mails; from event to mail p50 0.20 s, p99 0.50 s" in lines["Changes of level"]
+    assert "2 mails; from event to mail p50 5.00 s, p99 5.40 s (1 of them changes right behind one)" in " ".join(
+        text.split()
+    )
 
 
 def test_only_the_first_alerts_are_shown_as_the_coach_reads_them() -> None:
