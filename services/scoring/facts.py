@@ -54,11 +54,12 @@ class Mark(NamedTuple):
     critical: bool
     subject: str = ""
     replaces: tuple[str, ...] = ()
+    school_unit: str = ""
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What it says, whichever version it is; one taken back says nothing."""
-        return self[2:] if self.value is not None else ()
+        """What it says of the course, whichever version it is; one taken back says nothing."""
+        return self[2:7] if self.value is not None else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,5 +87,6 @@ def _mark(data: GradeRecorded) -> MarkFact:
         data.required or data.diploma_project,
         (data.subject or "") if data.curriculum == "gy25" else "",
         tuple(data.replaces) if data.kind is GradeKind.FINAL else (),
+        data.school_unit,
     )
     return MarkFact(data.course, data.kind.value, day_number(data.recorded_on), version)

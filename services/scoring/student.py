@@ -316,7 +316,9 @@ class Student:
         self.trail = {day: standing for day, standing in self.trail.items() if day > until}
 
     def where(self, today: int) -> Where:
-        """Where the student is today, was last, or will be first; without any known place, where the newest lesson was."""
+        """Where the student is today, was last, or will be first; without any known place, where the newest lesson was, or else
+        where the newest mark was given.
+        """
         found = whereabouts(self.places.values(), today)
         if found is not None:
             return Where(found.place.school_unit, tuple(sorted(found.place.groups)))
@@ -326,7 +328,14 @@ class Student:
             for lesson in known.values()
             if lesson.state in {REGISTERED, UNREGISTERED}
         ]
-        return Where(max(lessons)[-1]) if lessons else Where()
+        marks = [
+            (day, *course, mark.school_unit)
+            for course, known in self.marks.items()
+            for day, mark in known.items()
+            if mark.value is not None and mark.school_unit
+        ]
+        found_at = max(lessons, default=None) or max(marks, default=None)
+        return Where(found_at[-1]) if found_at else Where()
 
     def _sum(self, touched: Iterable[int]) -> bool:
         """Sums days up from their lessons; says whether any has changed."""
