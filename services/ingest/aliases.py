@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.ingest.contradictions import Contradiction
-from services.ingest.nationals import KnownIds, NationalId
+from services.ingest.nationals import KnownIds, NationalId, another_than_known
 from services.ingest.people import PersonRecord, fold, with_national_ids
 from shared.errors import FieldError, Reject
 from shared.events import DoorEnrolmentChanged
@@ -108,7 +108,7 @@ class _Linker:
         firm = {self._known.links[key] for key in claim.keys if key in self._known.links}
         found = firm | {self._supposed[key] for key in claim.keys if key in self._supposed}
         if len(found) > 1:
-            self.linking.answers.append(TWO_STUDENTS)
+            self.linking.answers.append(self._two_students(claim))
             return
         pseudonym = next(iter(found)) if found else self._new()
         try:
@@ -122,6 +122,18 @@ class _Linker:
             self._settle(claim, pseudonym)
         elif not found:
             self.linking.links[_first(claim)] = pseudonym
+
+    def _two_students(self, claim: Claim) -> Reject:
+        """It contradicts what is known when the references are of a student with a national id, and this one is another's."""
+        others = [key for key in claim.keys if key not in claim.civic_keys]
+        known = {self._known.links[key] for key in others if key in self._known.links}
+        if not claim.national_ids or claim.is_confirmed or len(known) != 1:
+            return TWO_STUDENTS
+        pseudonym = known.pop()
+        if pseudonym not in self._known.people:
+            self.linking.unread[pseudonym] = claim.authority
+        ids = self._record(claim.authority, pseudonym)[0].national_ids
+        return another_than_known() if ids.valid is not None and not ids.knows(claim.national_ids) else TWO_STUDENTS
 
     def _tell(self, claim: Claim, pseudonym: str, *, is_firm: bool) -> None:
         if claim.enrolment is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 import orjson
@@ -48,6 +49,7 @@ def items_of(body: bytes, content_type: str) -> list[Any]:
         BodyError: see its kinds.
     """
     kind = content_type.partition(";")[0].strip().lower()
+    body = body.removeprefix(codecs.BOM_UTF8)
     match kind:
         case "application/cloudevents+json":
             items = [_object(_whole(body))]

@@ -150,9 +150,8 @@ def _wrong_dates(event: DoorEvent, now: datetime, zone: tzinfo) -> list[FieldErr
     today = now.astimezone(zone).date()
     match event.data:
         case AttendanceRecorded(starts_at=starts_at):
-            if not now - FACTS_BACK <= starts_at <= now + AHEAD:
-                return [_outside("starts_at", starts_at.isoformat(), today - FACTS_BACK, today + AHEAD)]
-            return []
+            day = starts_at.astimezone(zone).date()
+            return _unless_within("starts_at", day, today - FACTS_BACK, today + AHEAD, shown=starts_at.isoformat())
         case GradeRecorded(recorded_on=day):
             return _unless_within("recorded_on", day, today - SCHOOL_CAREER, today + AHEAD)
         case EnrolmentChanged():

@@ -62,7 +62,10 @@ def replay(
 ) -> None:
     """Send one refused item through the door again."""
     receipt = _ask("POST", f"/internal/rejected/{item_id}/replay", params={"confirm": True} if confirm else None)
-    console.print(receipt["items"][0]["status"])
+    item = receipt["items"][0]
+    if item.get("note"):
+        raise _failure(f"{item['status']}: {item['note']}. The item stays open.")
+    console.print(item["status"])
 
 
 def student(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -197,11 +198,12 @@ class Intake:
 
 
 def _content(item: dict[str, Any]) -> bytes:
+    """What the event says, the same for either spelling of its letters in Unicode."""
     content = canonical_json(item)
     if len(content) > LONGEST_EVENT:
         found, expected = f"{len(content)} bytes", f"at most {LONGEST_EVENT} bytes"
         raise Reject("the event is too long", (FieldError("$", found, expected),))
-    return content
+    return unicodedata.normalize("NFC", content.decode()).encode()
 
 
 def _archived(candidate: Candidate, identified: Identified, now: datetime) -> Archived:

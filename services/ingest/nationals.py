@@ -72,30 +72,37 @@ class KnownIds:
         mine = {*self.other, self.valid.key} if self.valid else {*self.other}
         return all(one.key in mine for one in stated)
 
-    def after(self, stated: tuple[NationalId, ...], *, names_agree: bool, is_confirmed: bool) -> KnownIds:
+    def after(
+        self, stated: tuple[NationalId, ...], *, names_agree: bool, is_confirmed: bool, is_newest: bool = True
+    ) -> KnownIds:
         """The student's ids after an event that states some, the valid one first.
 
         A personal number replaces a temporary or co-ordination number of the same birth date, when the persons have a name in
-        common: the old one stays the student's. What somebody has confirmed replaces whatever was known.
+        common: the old one stays the student's, also when its event is the older one and arrives later. What somebody has confirmed replaces
+        whatever was known, unless that is newer: then it is the student's beside it.
 
         Raises:
             Contradiction: they are not this student's by any rule.
         """
-        if not stated:
+        if not stated or (self.knows(stated) and not is_confirmed):
             return self
-        new = stated[0]
         if is_confirmed:
-            kept = (*self.other, *(one.key for one in stated[1:]))
-            return KnownIds(new, tuple(key for key in dict.fromkeys(kept) if key != new.key))
-        if len(stated) > 1 and not self.knows(stated):
+            return self._confirmed(stated, is_newest=is_newest)
+        if len(stated) > 1:
             raise two_in_one_event()
-        if self.valid is None:
+        new, valid = stated[0], self.valid
+        if valid is None:
             return KnownIds(new, self.other)
-        if self.knows(stated):
-            return self
-        if not (names_agree and _becomes(self.valid, new)):
-            raise another_than_known()
-        return KnownIds(new, (*self.other, self.valid.key))
+        if names_agree and _becomes(valid, new):
+            return KnownIds(new, (*self.other, valid.key))
+        if names_agree and not is_newest and _becomes(new, valid):
+            return KnownIds(valid, (*self.other, new.key))
+        raise another_than_known()
+
+    def _confirmed(self, stated: tuple[NationalId, ...], *, is_newest: bool) -> KnownIds:
+        valid = stated[0] if is_newest or self.valid is None else self.valid
+        others = dict.fromkeys((*self.other, *(one.key for one in stated)))
+        return KnownIds(valid, tuple(key for key in others if key != valid.key))
 
 
 def _becomes(old: NationalId, new: NationalId) -> bool:

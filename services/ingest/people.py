@@ -42,7 +42,8 @@ def with_national_ids(
     person = None if enrolment.protected else enrolment.person
     told = words(person.given_name, person.family_name) if person else frozenset()
     agree = bool(told & words(record.given_name, record.family_name))
-    known = record.national_ids.after(stated, names_agree=agree, is_confirmed=is_confirmed)
+    is_newest = enrolment.revision >= max(record.names_revision, record.revision)
+    known = record.national_ids.after(stated, names_agree=agree, is_confirmed=is_confirmed, is_newest=is_newest)
     return replace(record, national_ids=known)
 
 

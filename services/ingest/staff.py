@@ -25,21 +25,22 @@ class KnownStaff:
 
 
 def accept(known: KnownStaff | None, told: StaffChanged, *, is_confirmed: bool) -> KnownStaff:
-    """What is known after one more event; of several revisions the highest, or what somebody has confirmed.
+    """What is known after one more event: of several revisions the highest, here as in notify. What somebody has confirmed may
+    contradict what is known.
 
     Raises:
         Contradiction: neither a word of the name nor the mail domain is that of the person known.
     """
     new = KnownStaff(told.name, told.email, told.revision)
-    if known is None or is_confirmed:
+    if known is None:
         return new
-    if not words(known.name) & words(told.name) and _domain(known.email) != _domain(told.email):
+    if not is_confirmed and not words(known.name) & words(told.name) and _domain(known.email) != _domain(told.email):
         reason = (
             "the staff id is known with another name and another mail domain: it may have been given to somebody else"
         )
         error = FieldError("$.data.name", "another name and mail domain than known", KNOWN)
         raise Contradiction(STAFF, reason, error)
-    return max(new, known, key=lambda each: each.revision)
+    return known if known.revision > new.revision else new
 
 
 @dataclass(frozen=True, slots=True)

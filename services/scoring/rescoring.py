@@ -364,11 +364,11 @@ def _corrected(applied: Applied, state: Student) -> list[Fact]:
 def _type(fact: Fact) -> str:
     match fact:
         case LessonFact():
-            return "attendance.recorded"
+            return "kvar.attendance.recorded.v1"
         case MarkFact():
-            return "grade.recorded"
+            return "kvar.grade.recorded.v1"
         case PlaceFact():
-            return "enrolment.changed"
+            return "kvar.enrolment.changed.v1"
 
 
 def _is_before(fact: Fact, day: int) -> bool:

@@ -7,6 +7,7 @@ from pydantic import Field
 from shared.events.envelope import Code, Fact
 
 MIN_ANSWERS = 5
+MOST_ANSWERS = 1_000_000
 
 
 class ClimateReported(Fact):
@@ -18,7 +19,7 @@ class ClimateReported(Fact):
 
     school_unit: Code | None = Field(default=None, description="of a group: the unit whose group it is")
     period: str = Field(pattern=r"^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$", description="ISO week, 2026-W07")
-    answers: int = Field(ge=MIN_ANSWERS)
+    answers: int = Field(ge=MIN_ANSWERS, le=MOST_ANSWERS)
     safety: float = Field(ge=1.0, le=5.0, strict=False)
     inclusion: float = Field(ge=1.0, le=5.0, strict=False)
     relations: float = Field(ge=1.0, le=5.0, strict=False)

@@ -15,7 +15,7 @@ from shared.errors import FieldError, Reject
 from shared.events.attendance import AttendanceRecorded
 from shared.events.climate import ClimateReported
 from shared.events.enrolment import EnrolmentChanged
-from shared.events.envelope import Contract, Envelope, GroupOrUnit, Name, SpeltOnce, StudentReference, field_errors
+from shared.events.envelope import Contract, Envelope, GroupOrUnit, Name, StudentReference, field_errors, spelt_once
 from shared.events.grade import GradeRecorded
 from shared.events.staff import StaffChanged
 
@@ -23,7 +23,7 @@ NationalId = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}[0-9A-Z]{4}$")]
 SPACE = r"[A-Za-z0-9._~-]{1,64}"
 SpaceName = Annotated[str, StringConstraints(pattern=f"^{SPACE}$")]
 """A space is called like the system that it belongs to, or as a setting says."""
-OwnStaffId = Annotated[str, StringConstraints(pattern=r"^staff:.{1,200}$"), SpeltOnce]
+OwnStaffId = Annotated[str, StringConstraints(pattern=r"^staff:.{1,200}$"), spelt_once(206, has_prefix=True)]
 """A member of staff as the publisher's systems know them; behind the door the space is put before the id."""
 
 
@@ -31,7 +31,7 @@ class NamedReference(Contract):
     """A student's reference in a space that is named."""
 
     space: SpaceName
-    id: Annotated[str, StringConstraints(pattern=r"^id:.{1,200}$"), SpeltOnce]
+    id: Annotated[str, StringConstraints(pattern=r"^id:.{1,200}$"), spelt_once(203, has_prefix=True)]
 
 
 class NamedStaffId(Contract):

@@ -17,21 +17,30 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of control and format characters, surrogates, separators of lines and paragraphs."""
 
 
-def _spelt_once(text: str) -> str:
-    """The one spelling of a code: Unicode NFC, nothing in it that cannot be seen.
-
-    Raises:
-        PydanticCustomError: a control character, or a blank at either end (of what follows a prefix such as `id:`, too).
-    """
+def _spelt_once(text: str, longest: int, *, has_prefix: bool) -> str:
     if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
         raise PydanticCustomError("control_character", "no control or invisible characters")
-    if any(part != part.strip() for part in (text, text.partition(":")[2])):
+    parts = (text, text.partition(":")[2]) if has_prefix else (text,)
+    if any(part != part.strip() for part in parts):
         raise PydanticCustomError("blank_at_the_end", "no blanks at the beginning or end")
-    return unicodedata.normalize("NFC", text)
+    return _in_nfc(text, longest)
 
 
-SpeltOnce = AfterValidator(_spelt_once)
-"""For every code and id: two spellings of one school are one school."""
+def _in_nfc(text: str, longest: int) -> str:
+    """Some characters become several: what is read behind the door must be as short as what was let in."""
+    normal = unicodedata.normalize("NFC", text)
+    if len(normal) > longest:
+        raise PydanticCustomError("too_long", "at most {longest} characters in Unicode NFC", {"longest": longest})
+    return normal
+
+
+def spelt_once(longest: int, *, has_prefix: bool = False) -> AfterValidator:
+    """For every code and id, since two spellings of one school are one school: in Unicode NFC, nothing in it that cannot be seen.
+
+    Refuses control characters, blanks at either end (with `has_prefix` also after the colon of `id:`), and what is longer.
+    """
+    return AfterValidator(lambda text: _spelt_once(text, longest, has_prefix=has_prefix))
+
 
 _JOINERS = "\u200c\u200d"
 """Zero-width non-joiner and joiner: invisible, and letters of names in several scripts are written with them."""
@@ -46,24 +55,25 @@ def _as_written(text: str) -> str:
     trimmed = text.strip()
     if any(unicodedata.category(one) in _UNPRINTABLE and one not in _JOINERS for one in trimmed):
         raise PydanticCustomError("control_character", "no control or invisible characters")
-    return unicodedata.normalize("NFC", trimmed)
+    return _in_nfc(trimmed, LONGEST_NAME)
 
 
-Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_as_written)]
+LONGEST_NAME = 200
+Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME), AfterValidator(_as_written)]
 """A person's name in Unicode NFC, without blanks at both ends; may be empty."""
 
-Code = Annotated[str, StringConstraints(min_length=1, max_length=128), SpeltOnce]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=128), spelt_once(128)]
 """A code of the source system (school unit, group, course), in Unicode NFC."""
 
 StudentReference = Annotated[
     str,
     StringConstraints(pattern=r"^(id:.{1,200}|civic:[0-9]{8}[0-9A-Z]{4}|ss12000:[0-9a-fA-F-]{36})$"),
-    SpeltOnce,
+    spelt_once(203, has_prefix=True),
 ]
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^p_[a-z2-7]{26}$")]
-StaffId = Annotated[str, StringConstraints(pattern=r"^staff:.{1,300}$"), SpeltOnce]
+StaffId = Annotated[str, StringConstraints(pattern=r"^staff:.{1,300}$"), spelt_once(306, has_prefix=True)]
 """At the door the publisher's own id; behind it `staff:SPACE/ID`, unique in the authority."""
-GroupOrUnit = Annotated[str, StringConstraints(pattern=r"^(group|unit):.{1,200}$"), SpeltOnce]
+GroupOrUnit = Annotated[str, StringConstraints(pattern=r"^(group|unit):.{1,200}$"), spelt_once(206, has_prefix=True)]
 
 
 class Contract(BaseModel):
@@ -98,8 +108,10 @@ class Envelope(Contract, Generic[DataT]):
     """
 
     specversion: Literal["1.0"] = "1.0"
-    id: Annotated[str, Field(min_length=1, max_length=255), SpeltOnce]
-    source: Annotated[str, Field(min_length=1, max_length=255, description="/authorities/2480/systems/NAME"), SpeltOnce]
+    id: Annotated[str, Field(min_length=1, max_length=255), spelt_once(255)]
+    source: Annotated[
+        str, Field(min_length=1, max_length=255, description="/authorities/2480/systems/NAME"), spelt_once(255)
+    ]
     type: str
     subject: str
     time: AwareDatetime = Field(description="when the source recorded it")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.events.envelope import Code, SpeltOnce, StudentFact
+from shared.events.envelope import Code, StudentFact, spelt_once
 
 MARKS = frozenset({"A", "B", "C", "D", "E", "F", "-"})
 WARNINGS = frozenset({"open", "closed"})
@@ -34,7 +34,7 @@ class GradeRecorded(StudentFact):
 
     course: Code = Field(description="course code, or subject code and level (Gy25)")
     name: str | None = Field(default=None, max_length=200)
-    subject: Annotated[str, StringConstraints(max_length=200), SpeltOnce] | None = Field(
+    subject: Annotated[str, StringConstraints(max_length=200), spelt_once(200)] | None = Field(
         default=None,
         description="of Gy25: the same for all levels of a subject; the last passed one counts",
     )

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.events.envelope import Code, Fact, Name, SpeltOnce
+from shared.events.envelope import Code, Fact, Name, spelt_once
 
-Address = Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), SpeltOnce]
+Address = Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), spelt_once(254)]
 """An e-mail address."""
 
 

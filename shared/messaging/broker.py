@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/cloudevents+json"
 PUBLISH_TIMEOUT_SECONDS = 10.0
 GRACEFUL_TIMEOUT_SECONDS = 15.0
+LONGEST_SHORT_STRING = 255
+"""Bytes that AMQP takes as the id of a message."""
 HEARTBEAT_SECONDS = 10
 """A connection that has gone silent is given up after three times that; with the library's own 60 s it takes 3 minutes."""
 
@@ -136,7 +139,7 @@ def confirmed_publish(broker: RabbitBroker, exchange: str) -> Publish:
 
     async def publish(body: bytes, *, routing_key: str, message_id: str) -> None:
         properties = spec.Basic.Properties(
-            content_type=CONTENT_TYPE, message_id=message_id, delivery_mode=aio_pika.DeliveryMode.PERSISTENT
+            content_type=CONTENT_TYPE, message_id=_short(message_id), delivery_mode=aio_pika.DeliveryMode.PERSISTENT
         )
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
@@ -152,6 +155,12 @@ def confirmed_publish(broker: RabbitBroker, exchange: str) -> Publish:
             ) from error
 
     return publish
+
+
+def _short(message_id: str) -> str:
+    """A message's id as AMQP can carry it: of one longer than 255 bytes the SHA-256. The whole id stands in the message."""
+    encoded = message_id.encode()
+    return message_id if len(encoded) <= LONGEST_SHORT_STRING else hashlib.sha256(encoded).hexdigest()
 
 
 async def declare_topology(broker: RabbitBroker, shards: int) -> None:

@@ -91,7 +91,7 @@ REFUSED = {
     "white space in source": (attendance(source=source("a b")), "$.source", '"/authorities/2480/systems/a b"'),
     "white space in a source's path": (attendance(source=source("a/b c")), "$.source", '"/authorities/2480/'),
     "attendance too long ago": (attendance(data=starts(-366)), "$.data.starts_at", '"2025-11-22'),
-    "attendance too far ahead": (attendance(data=starts(1.1)), "$.data.starts_at", '"2026-11-24'),
+    "attendance too far ahead": (attendance(data=starts(2)), "$.data.starts_at", '"2026-11-25'),
     "grade too long ago": (grade(data={"recorded_on": on(-2600)}), "$.data.recorded_on", '"2019-10-'),
     "grade too far ahead": (grade(data={"recorded_on": on(2)}), "$.data.recorded_on", '"2026-11-25"'),
     "a place that is over for eight years": (

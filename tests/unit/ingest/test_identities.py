@@ -106,6 +106,14 @@ CASES: dict[str, tuple[list[Entrant], list[str]]] = {
         ],
         ["p0"] * 4,
     ),
+    "an older event with the temporary number may come later": (
+        [place("id:a", number=MAJA, revision=2), place("id:a", number=TEMPORARY, revision=1)],
+        ["p0", "p0"],
+    ),
+    "a number known as another student's contradicts the one known": (
+        [place("id:a", number=MAJA), place("id:b", number=OMAR), place("id:a", number=OMAR)],
+        ["p0", "p1", "national_id"],
+    ),
     "a personal number becomes no temporary one": (
         [place("id:a", number=MAJA), place("id:a", number=TEMPORARY)],
         ["p0", "national_id"],
@@ -170,11 +178,27 @@ CASES: dict[str, tuple[list[Entrant], list[str]]] = {
     "another person confirmed is the one known": (
         [
             coach("Kim Ek", "kim@a.example", revision=3),
-            coach("Bo Berg", "bo@b.example", confirmed=True),
-            coach("Bo Berg", "bo@b.example", revision=4),
-            coach("Kim Ek", "kim@a.example", revision=5),
+            coach("Bo Berg", "bo@b.example", revision=4, confirmed=True),
+            coach("Bo Berg", "bo@b.example", revision=5),
+            coach("Kim Ek", "kim@a.example", revision=6),
         ],
         ["staff:sis/12", "staff:sis/12", "staff:sis/12", "staff"],
+    ),
+    "what came since then holds against an older version that somebody confirms": (
+        [
+            coach("Kim Ek", "kim@a.example", revision=3),
+            coach("Bo Berg", "bo@b.example", revision=2, confirmed=True),
+            coach("Kim Ek", "kim@a.example", revision=4),
+        ],
+        ["staff:sis/12"] * 3,
+    ),
+    "titles, particles and what stands in brackets are no names in common": (
+        [
+            coach("Lärare Kim af Ek (påhittad)", "kim@a.example"),
+            coach("Lärare Bo af Berg (påhittad)", "bo@b.example"),
+            coach("Kim Berg (NTI)", "kim@c.example"),
+        ],
+        ["staff:sis/12", "staff", "staff:sis/12"],
     ),
 }
 

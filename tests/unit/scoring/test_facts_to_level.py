@@ -221,7 +221,9 @@ def test_ended_place_gives_way_to_the_active_one() -> None:
 
 def test_without_any_place_the_newest_lesson_tells_the_unit_else_the_newest_mark() -> None:
     student = Student()
-    student.apply([fact(grade(STUDENT, DAYS[1], unit="ny")), fact(grade(STUDENT, DAYS[0], course="ENG", unit="gammal"))])
+    student.apply(
+        [fact(grade(STUDENT, DAYS[1], unit="ny")), fact(grade(STUDENT, DAYS[0], course="ENG", unit="gammal"))]
+    )
     assert student.where(DAYS[9].toordinal()) == ("ny", ())
     student.apply([fact(attendance(STUDENT, DAYS[0], unit="lektionens"))])
     assert student.where(DAYS[9].toordinal()) == ("lektionens", ())
