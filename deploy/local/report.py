@@ -69,14 +69,14 @@ def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, i
         "Throughput",
         f"{result.sent / max(result.seconds, 0.001):,.0f} events/s, each day worked off before the next begins",
     )
-    withdrawals = {mail.alert: mail for mail in alerts if mail.withdraws is not None}
+    withdrawals = [mail for mail in alerts if mail.withdraws is not None]
     changes = [mail for mail in alerts if mail.withdraws is None]
-    behind = [mail for mail in changes if _waited_behind(mail, withdrawals)]
+    by_alert = {mail.alert: mail for mail in withdrawals}
+    behind = [mail for mail in changes if _waited_behind(mail, by_alert)]
     table.add_row("Changes of level", _mailed([mail for mail in changes if mail not in behind]))
-    patient = _mailed([*withdrawals.values(), *behind])
-    if withdrawals:
-        patient += f" ({len(behind)} of them changes right behind one), some seconds of it waited on purpose"
-    table.add_row("Withdrawals", patient)
+    patient = ", some seconds of it waited on purpose" if withdrawals else ""
+    patient += f"; {len(behind)} of them changes right behind a withdrawal" if behind else ""
+    table.add_row("Withdrawals", _mailed([*withdrawals, *behind]) + patient)
     if restarts:
         table.add_row("Restarted", ", ".join(f"{name} {count}×" for name, count in restarts.items()))
     return table
