@@ -78,8 +78,8 @@ class KnownIds:
         """The student's ids after an event that states some, the valid one first.
 
         A personal number replaces a temporary or co-ordination number of the same birth date, when the persons have a name in
-        common: the old one stays the student's, also when its event is the older one and arrives later. What somebody has confirmed replaces
-        whatever was known, unless that is newer: then it is the student's beside it.
+        common: the old one stays the student's, also when its event is the older one and arrives later. What somebody has
+        confirmed replaces whatever was known, unless that is newer: then it is the student's beside it.
 
         Raises:
             Contradiction: they are not this student's by any rule.
