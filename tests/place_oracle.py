@@ -95,8 +95,11 @@ def holding(known: Iterable[Place], day: date) -> list[Place]:
 
 
 def _displaces(newer: Place, place: Place, day: date) -> bool:
+    """From its first day on; a pause inside the place only while it lasts."""
     is_of_the_unit = newer.school_unit == place.school_unit and newer.overlaps(place)
-    return is_of_the_unit and newer.age > place.age and newer.first <= day
+    is_a_pause = newer.status == "paused" and place.first < newer.first and newer.last < place.last
+    until = newer.last if is_a_pause else date.max
+    return is_of_the_unit and newer.age > place.age and newer.first <= day <= until
 
 
 def lesson_counts(known: Iterable[Place], school_unit: str, day: date) -> bool:

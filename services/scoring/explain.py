@@ -5,14 +5,15 @@ Pure: the same facts, rules and messages give the same explanation, whenever it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from itertools import groupby
 from typing import Any
 
 from services.scoring.courses import failing
-from services.scoring.facts import Fact, LessonFact, Mark, MarkFact, PlaceFact, rank
+from services.scoring.days import Day, sum_day
+from services.scoring.facts import REGISTERED, Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact, rank
 from services.scoring.indicators import Found, Model
 from services.scoring.records import KeptFact
 from services.scoring.rules import DEFAULTS, RuleVersion
@@ -54,7 +55,7 @@ class Explanation:
     """A student's risk as known at a time.
 
     `evidence`: what is behind each reason. `outside`: lessons outside every place that the student has at their school unit:
-    they do not count.
+    they do not count. `told_twice`: days (by day number) on which several registers tell of the same minutes, as they count.
     """
 
     student: str
@@ -66,6 +67,7 @@ class Explanation:
     groups: tuple[str, ...]
     evidence: Mapping[str, Sequence[Evidence]]
     outside: Sequence[Evidence]
+    told_twice: Mapping[int, Day]
     steps: tuple[Step, ...]
     announcements: tuple[Mapping[str, Any], ...]
 
@@ -98,6 +100,8 @@ def explain(
     where = state.where(at.astimezone(zone).date().toordinal())
     evidence = _by_fact(known)
     counted = [each for each in evidence if _counts(each.fact, places)]
+    days = _days(counted)
+    twice = _told_twice(days, counted)
     return Explanation(
         student=student,
         at=at,
@@ -106,7 +110,11 @@ def explain(
         model=model,
         school_unit=where.school_unit,
         groups=where.groups,
-        evidence={found.indicator.name: _behind(found, assessment.as_of or 0, counted) for found in assessment.reasons},
+        evidence={
+            found.indicator.name: _behind(found, assessment.as_of or 0, counted, days, twice)
+            for found in assessment.reasons
+        },
+        told_twice=twice,
         outside=[each for each in evidence if not _counts(each.fact, places)],
         steps=tuple(_steps(known, [version for version in versions if version.since and version.since <= at])),
         announcements=tuple(message for message in announcements if _time(message) <= at),
@@ -144,32 +152,70 @@ def _counts(fact: LessonFact | MarkFact, places: Spans) -> bool:
     return isinstance(fact, MarkFact) or lesson_counts(places, fact.version.school_unit, fact.day)
 
 
-def _behind(found: Found, as_of: int, known: Sequence[Evidence]) -> list[Evidence]:
-    """The facts that an indicator counted, those that weigh: lessons missed or begun late, marks that count against."""
+def _days(known: Iterable[Evidence]) -> dict[int, Day]:
+    """The school days of lessons that count, as scoring sums them up."""
+    lessons: dict[int, list[Lesson]] = {}
+    for each in known:
+        if isinstance(each.fact, LessonFact):
+            lessons.setdefault(each.fact.day, []).append(each.fact.version)
+    sums = [sum_day(day, of_day) for day, of_day in lessons.items()]
+    return {each.day: each for each in sums if each is not None}
+
+
+def _told_twice(days: Mapping[int, Day], known: Iterable[Evidence]) -> dict[int, Day]:
+    """Days on which several registers tell of the same minutes, each of which counts once."""
+    minutes: dict[int, tuple[int, int, int]] = {}
+    for each in known:
+        if isinstance(each.fact, LessonFact) and each.fact.version.state == REGISTERED:
+            scheduled, excused, unexcused = minutes.get(each.fact.day, (0, 0, 0))
+            lesson = each.fact.version
+            minutes[each.fact.day] = scheduled + lesson.minutes, excused + lesson.excused, unexcused + lesson.unexcused
+    return {day: days[day] for day, summed in minutes.items() if (days[day][1:4]) != summed}
+
+
+def _behind(
+    found: Found, as_of: int, known: Sequence[Evidence], days: Mapping[int, Day], twice: Collection[int]
+) -> list[Evidence]:
+    """The facts that an indicator counted: lessons missed or begun late, marks that count against; of days on which several
+    registers tell of the same minutes, all lessons with a register.
+    """
     name = found.indicator.name
-    if name not in COURSE_INDICATORS:
-        lessons = [
-            each for each in known if isinstance(each.fact, LessonFact) and found.first_day <= each.fact.day <= as_of
-        ]
-        return [each for each in lessons if _weighs(name, each.fact)]
-    held: dict[tuple[str, str], Evidence] = {}
+    if name in COURSE_INDICATORS:
+        return _marks_behind(name, as_of, known)
+    behind = []
+    for each in known:
+        fact = each.fact
+        if not isinstance(fact, LessonFact) or not found.first_day <= fact.day <= as_of:
+            continue
+        day = days.get(fact.day)
+        is_counted = day is not None and (name != "absence_streak" or day.is_fully_absent)
+        overlaps = fact.day in twice and fact.version.state == REGISTERED and name != "late_arrivals"
+        if is_counted and (overlaps or _weighs(name, fact.version)):
+            behind.append(each)
+    return behind
+
+
+def _weighs(indicator: str, lesson: Lesson) -> bool:
+    if indicator == "late_arrivals":
+        return lesson.late
+    return bool(lesson.unexcused if indicator == "unexcused_absence" else lesson.excused + lesson.unexcused)
+
+
+def _marks_behind(indicator: str, as_of: int, known: Iterable[Evidence]) -> list[Evidence]:
+    """Of each course that counts against the student the one mark that does: the grade, else the term mark, else the warning."""
+    held: dict[str, dict[str, tuple[Evidence, Mark]]] = {}
     marks: dict[tuple[str, str], dict[int, Mark]] = {}
     for each in known:
         fact = each.fact
         if isinstance(fact, MarkFact) and fact.version.value is not None and fact.recorded_on <= as_of:
-            held[fact.course, fact.kind] = each
+            held.setdefault(fact.course, {})[fact.kind] = each, fact.version
             marks.setdefault((fact.course, fact.kind), {})[fact.recorded_on] = fact.version
-    against = failing(marks)
-    return [each for (course, _), each in held.items() if course in against and _weighs(name, each.fact)]
-
-
-def _weighs(indicator: str, fact: LessonFact | MarkFact) -> bool:
-    if isinstance(fact, MarkFact):
-        return fact.version.value in {"F", "-", "open"} and (indicator != "diploma_critical" or fact.version.critical)
-    lesson = fact.version
-    if indicator == "late_arrivals":
-        return lesson.late
-    return bool(lesson.unexcused if indicator == "unexcused_absence" else lesson.excused + lesson.unexcused)
+    behind = []
+    for course in failing(marks):
+        of_course = [held[course][kind] for kind in ("final", "term", "warning") if kind in held[course]]
+        against = [(each, mark) for each, mark in of_course if mark.value in {"F", "-", "open"}]
+        behind += [each for each, mark in against[:1] if indicator != "diploma_critical" or mark.critical]
+    return sorted(behind, key=lambda each: (each.day, str(each.fact)))
 
 
 def _steps(known: Sequence[KeptFact], versions: Sequence[RuleVersion]) -> Iterator[Step]:

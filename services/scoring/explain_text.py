@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from services.scoring.days import Day
 from services.scoring.explain import Evidence, Explanation, Step
 from services.scoring.facts import Fact, LessonFact, MarkFact
 from shared.events import Reason
@@ -41,7 +42,8 @@ def show(explanation: Explanation, signals: Sequence[Reason], zone: tzinfo, cons
         console.print(
             f"{found.points:3}  {sentence}  ({found.indicator.name}, from {date.fromordinal(found.first_day)})"
         )
-        for line in _evidence(explanation.evidence[found.indicator.name], zone):
+        evidence = explanation.evidence[found.indicator.name]
+        for line in [*_evidence(evidence, zone), *_told_twice(evidence, explanation.told_twice)]:
             console.print(Text(f"     {line}", style="dim"))
     for signal in signals:
         console.print(f"  0  The whole group {signal.group}: {signal.indicator}, {dict(signal.numbers)}")
@@ -57,6 +59,15 @@ def _evidence(evidence: Sequence[Evidence], zone: tzinfo) -> list[str]:
     lines = [f"{_fact(each.fact)}{_received(each, zone)}" for each in evidence[-SHOWN_FACTS:]]
     earlier = len(evidence) - SHOWN_FACTS
     return [f"… {earlier} earlier, see --json", *lines] if earlier > 0 else lines
+
+
+def _told_twice(evidence: Sequence[Evidence], days: Mapping[int, Day]) -> list[str]:
+    lessons = sorted({each.fact.day for each in evidence if isinstance(each.fact, LessonFact)} & set(days))
+    return [
+        f"{date.fromordinal(day)}: registers tell of the same minutes, each counts once: {days[day].excused} excused and "
+        f"{days[day].unexcused} unexcused of {days[day].scheduled} minutes"
+        for day in lessons
+    ]
 
 
 def _received(each: Evidence, zone: tzinfo) -> str:
@@ -143,6 +154,7 @@ def as_json(explanation: Explanation, signals: Sequence[Reason]) -> dict[str, An
             }
             for found in known.reasons
         ],
+        "told_twice": [{**day._asdict(), "day": _iso(day.day)} for day in explanation.told_twice.values()],
         "outside": [_evidence_json(each) for each in explanation.outside],
         "signals": [signal.model_dump(mode="json", by_alias=True) for signal in signals],
         "steps": [

@@ -215,6 +215,8 @@ class Rescoring:
     def _rescore(self, plan: Plan, stored: Sequence[KeptFact]) -> Rescored:
         record, work = plan.record, plan.work
         before, where, is_new = record.basis, record.where, not record.rev
+        is_by_rules = not is_new and plan.basis.rules != before.rules
+        first = self._by_rules(plan, stored) if is_by_rules and work.kept else []
         applied, changed = self._apply(plan, stored)
         self._count(record.authority, applied)
         record.basis = plan.basis
@@ -222,8 +224,8 @@ class Rescoring:
         record.where = record.state.where(self._today().toordinal())
         if record.unit != unit:
             record.noted = Noted()
-        is_by_rules = not is_new and record.basis.rules != before.rules
-        change = Change(_corrected(applied, record.state), _received(work, self._clock()), is_by_rules)
+        by_rules_alone = is_by_rules and not work.kept
+        change = Change(_corrected(applied, record.state), _received(work, self._clock()), by_rules_alone)
         assessed = Assessed(record, record.state.assess(plan.model), plan.model, change)
         if work.noted is not None:
             return self._noted(assessed, work.noted, changed=changed)
@@ -235,7 +237,15 @@ class Rescoring:
         has_places = any(isinstance(item.fact, PlaceFact) for item in work.kept)
         is_to_list = not is_all_news or is_new or has_places or record.unit != unit or record.basis != before
         rescored = self._by_facts(assessed, changed or record.where != where, is_all_news=is_all_news)
-        return replace(rescored, units=units, is_to_list=is_to_list)
+        return replace(rescored, entries=[*first, *rescored.entries], units=units, is_to_list=is_to_list)
+
+    def _by_rules(self, plan: Plan, stored: Sequence[KeptFact]) -> list[OutboxEntry]:
+        """What new rules alone have to say, before the facts that come with them: each is told by its own cause."""
+        record = plan.record
+        before = _known_before(stored, plan.work.kept)
+        record.state = _made_anew(before, plan)
+        change = Change((), self._clock(), is_by_rules=True)
+        return announce(Assessed(record, record.state.assess(plan.model), plan.model, change), self._clock())
 
     def _apply(self, plan: Plan, stored: Sequence[KeptFact]) -> tuple[Applied, bool]:
         """Brings the record's state up to the facts; says what became of them, and whether there is anything to write."""
@@ -245,15 +255,11 @@ class Rescoring:
         if not plan.needs.everything:
             applied = record.state.apply(facts, before)
             return applied, applied.changes
-        first_kept = plan.basis.kept_from
-        state = from_facts([item.fact for item in stored if not _is_before(item.fact, first_kept)])
+        state = _made_anew([item.fact for item in stored], plan)
         applied = compare(facts, before, state.holds, state.counts_otherwise)
         if not (plan.is_outdated or applied.news):
             # What was known already is in the state; to make it anew would only write the same in other words.
             return applied, False
-        state.raised = [
-            Raised(raised.n, raised.day, raised.rank) for raised in record.state.raised if raised.day >= first_kept
-        ]
         record.state = state
         return applied, True
 
@@ -348,6 +354,15 @@ def _received(work: Work, now: datetime) -> datetime:
     return max((item.recorded_time for item in work.kept), default=now)
 
 
+def _made_anew(facts: Iterable[Fact], plan: Plan) -> Student:
+    """A state from all facts, and the alerts that stand."""
+    first_kept = plan.basis.kept_from
+    state = from_facts([fact for fact in facts if not _is_before(fact, first_kept)])
+    raised = plan.record.state.raised
+    state.raised = [Raised(each.n, each.day, each.rank) for each in raised if each.day >= first_kept]
+    return state
+
+
 def _known_before(stored: Iterable[KeptFact], kept: Iterable[KeptFact]) -> list[Fact]:
     """What is stored without what has come only now: stored a moment ago, with the same time of receipt."""
     now: dict[Fact, datetime] = {}
@@ -357,8 +372,8 @@ def _known_before(stored: Iterable[KeptFact], kept: Iterable[KeptFact]) -> list[
 
 
 def _corrected(applied: Applied, state: Student) -> list[Fact]:
-    """What can have made an alert wrong: what says something else than before, else what is new; valid versions only."""
-    return [fact for fact in applied.corrections or applied.news if state.holds(fact)]
+    """What can have made an alert wrong: what was corrected, else what had not been known; valid versions only."""
+    return [fact for fact in applied.corrections or applied.additions if state.holds(fact)]
 
 
 def _type(fact: Fact) -> str:

@@ -130,9 +130,11 @@ class Student:
         is_valid = known is None or known[:2] < fact.version[:2]
         return is_valid and fact.version.content != (known.content if known is not None else ())
 
-    def counts_otherwise(self, place: Place, before: Place | None) -> bool:
-        """Whether other lessons would count if the version before a place held instead, or none of it."""
-        return self._changes_lessons({place.key: before or place._replace(is_recorded=False)})
+    def counts_otherwise(self, places: Iterable[tuple[Place, Place | None]]) -> bool:
+        """Whether other lessons would count if, of some places, the versions before them held instead (None: there was none)."""
+        return self._changes_lessons(
+            {place.key: before or place._replace(is_recorded=False) for place, before in places}
+        )
 
     def _changes_lessons(self, news: dict[tuple[str, int], Place]) -> bool:
         """Whether other lessons count, of those seen, when these places are known."""
@@ -192,11 +194,7 @@ class Student:
                 applied.outdated.append(fact)
             return False
         known[key] = fact.version
-        applied.news.append(fact)
-        if held is not None and held.content != fact.version.content:
-            applied.corrections.append(fact)
-        if held is None and isinstance(fact, MarkFact) and fact.version.value is None:
-            applied.baseless.append(fact)
+        applied.add(fact, held)
         return True
 
     def _merge_place(self, fact: PlaceFact, applied: Applied) -> None:
@@ -206,8 +204,6 @@ class Student:
             if known is not None and known.precedence[:2] > fact.version.precedence[:2]:
                 applied.outdated.append(fact)
             return
-        if self._changes_lessons({key: fact.version}):
-            applied.corrections.append(fact)
         self.places[key] = fact.version
         applied.news.append(fact)
 

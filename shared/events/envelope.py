@@ -15,10 +15,12 @@ FOUND_LENGTH = 80
 
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of control and format characters, surrogates, separators of lines and paragraphs."""
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(n) for n in range(0xFE00, 0xFE10)}
+"""Fillers, joiners and variation selectors that Unicode counts among letters, marks and symbols, and nobody sees."""
 
 
 def _spelt_once(text: str, longest: int, *, has_prefix: bool) -> str:
-    if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+    if any(unicodedata.category(one) in _UNPRINTABLE or one in _BLANK_LETTERS for one in text):
         raise PydanticCustomError("control_character", "no control or invisible characters")
     parts = (text, text.partition(":")[2]) if has_prefix else (text,)
     if any(part != part.strip() for part in parts):

@@ -106,13 +106,13 @@ def standing(places: Iterable[Place]) -> list[Place]:
     """The places that count (of each the valid version must be given), as long as they do.
 
     Of overlapping places of one unit the newer one is the place from its first day on, and the older does not come back when it
-    ends: newer is the higher revision, of equal ones the later begun. Two that merely meet, one ending on the day on which the
-    other begins, do not overlap: they follow each other.
+    ends: newer is the higher revision, of equal ones the later begun. But a pause within a place ends and the place goes on. Two
+    that merely meet, one ending on the day on which the other begins, do not overlap: they follow each other.
     """
     recorded = [place for place in places if place.is_recorded]
     found = []
     for place in recorded:
-        newer = [other.starts_on - 1 for other in recorded if _is_newer(other, place) and _overlap(other, place)]
+        newer = [other.starts_on - 1 for other in recorded if _is_newer(other, place) and _replaces(other, place)]
         cut = place._replace(ends_on=min([place.ends_on, *newer]))
         if not newer or cut.starts_on <= cut.ends_on:
             found.append(cut)
@@ -123,10 +123,12 @@ def _is_newer(one: Place, other: Place) -> bool:
     return (one.revision, one.starts_on) > (other.revision, other.starts_on)
 
 
-def _overlap(one: Place, other: Place) -> bool:
-    first, last = max(one.starts_on, other.starts_on), min(one.ends_on, other.ends_on)
-    meet = one.ends_on == other.starts_on or other.ends_on == one.starts_on
-    return one.school_unit == other.school_unit and first <= last and not (first == last and meet)
+def _replaces(newer: Place, place: Place) -> bool:
+    first, last = max(newer.starts_on, place.starts_on), min(newer.ends_on, place.ends_on)
+    meet = newer.ends_on == place.starts_on or place.ends_on == newer.starts_on
+    is_a_pause = newer.is_paused and place.starts_on < newer.starts_on and newer.ends_on < place.ends_on
+    overlap = newer.school_unit == place.school_unit and first <= last and not (first == last and meet)
+    return overlap and not is_a_pause
 
 
 def place_on(places: Iterable[Place], day: int) -> Place | None:
