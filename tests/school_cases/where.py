@@ -72,6 +72,17 @@ PLACE_CASES = [
         date(2026, 10, 26),
     ),
     PlaceCase("taken back", [enrolment(MAJA, AUGUST), enrolment(MAJA, AUGUST, state="retracted", revision=2)], None),
+    PlaceCase(
+        "after a pause within the place",
+        [enrolment(MAJA, AUGUST), enrolment(MAJA, TWENTIETH, ends_on=SUNDAY, status=PAUSED, revision=2)],
+        where(),
+        reading="a pause ends, and the place goes on; another newer place ends it for good",
+    ),
+    PlaceCase(
+        "during a pause within the place",
+        [enrolment(MAJA, AUGUST), enrolment(MAJA, TWENTIETH, ends_on=MONDAY, status=PAUSED, revision=2)],
+        where(starts_on=TWENTIETH, status="paused"),
+    ),
     PlaceCase("paused", [enrolment(MAJA, AUGUST, status=PAUSED)], where(status="paused")),
     PlaceCase("more than four years", [enrolment(MAJA, date(2021, 8, 16))], where(starts_on=date(2021, 8, 16))),
     PlaceCase(

@@ -131,7 +131,8 @@ async def test_a_place_that_makes_lessons_uncounted_is_named(stage: Stage, histo
 
 async def test_a_place_that_changes_no_lesson_is_not_named_beside_an_old_correction(stage: Stage) -> None:
     scene = Scene(stage)
-    await scene.take_in(enrolment(STUDENT), *lessons(DAYS[:50]))
+    known = attendance(STUDENT, DAYS[0], lesson="1", excused=9, revision=2)
+    await scene.take_in(enrolment(STUDENT), *lessons(DAYS[:50]), known)
     await scene.take_in(grade(STUDENT, DAYS[49], points=300, required=True))
     assert scene.publisher.level_changes() == [f"{STUDENT}:1"]
     old = attendance(STUDENT, DAYS[0], lesson="1", excused=5, revision=3)

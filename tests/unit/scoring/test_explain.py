@@ -14,10 +14,11 @@ from rich.console import Console
 
 from services.scoring.explain import Explanation, explain
 from services.scoring.explain_text import as_json, show
+from services.scoring.facts import LessonFact, MarkFact
 from services.scoring.handlers import incoming
 from services.scoring.records import KeptFact
 from services.scoring.rules import Levels, Rules, RuleVersion
-from shared.events import AnyEvent, AttendanceState
+from shared.events import AnyEvent, AttendanceState, GradeKind
 from tests.builders import MONDAY, STOCKHOLM, attendance, enrolment, grade, school_days
 from tests.unit.scoring.test_announcing import MILD, STUDENT, Watched
 
@@ -144,3 +145,46 @@ def test_a_student_unknown_then_is_said_to_be_so() -> None:
     out = io.StringIO()
     show(explained([], START), (), STOCKHOLM, Console(file=out, width=160))
     assert "Nothing was known of this student then." in out.getvalue()
+
+
+def test_of_a_day_with_overlapping_registers_all_are_shown_and_what_they_come_to() -> None:
+    present = [attendance(STUDENT, day, lesson="dag", hour=8, minutes=360) for day in DAYS[:12]]
+    missed = [attendance(STUDENT, day, lesson="1", hour=9, unexcused=60) for day in DAYS[:12]]
+    overruled = [attendance(STUDENT, day, lesson="2", hour=11, excused=60) for day in DAYS[:12]]
+    told = explained([*present, *missed, *overruled], datetime(2027, 1, 1, tzinfo=UTC))
+    [total] = [reason for reason in told.assessment.reasons if reason.indicator.name == "total_absence"]
+    assert total.numbers["absent_minutes"] == 12 * 60
+    assert len(told.evidence["total_absence"]) == 36
+    assert {(day.excused, day.unexcused, day.scheduled) for day in told.told_twice.values()} == {(0, 60, 360)}
+    out = io.StringIO()
+    show(told, (), STOCKHOLM, Console(file=out, width=160))
+    assert "each counts once: 0 excused and 60 unexcused of 360 minutes" in out.getvalue()
+
+
+def test_a_course_is_shown_by_the_mark_that_counts_and_a_streak_by_its_days() -> None:
+    known: list[AnyEvent] = [
+        grade(STUDENT, DAYS[0], course="MAT", kind=GradeKind.TERM, value="F"),
+        grade(STUDENT, DAYS[1], course="MAT", kind=GradeKind.WARNING, value="open"),
+        grade(STUDENT, DAYS[2], course="MAT", value="F"),
+        grade(STUDENT, DAYS[0], course="ENG", kind=GradeKind.WARNING, value="open"),
+        grade(STUDENT, DAYS[0], course="SVE", value="F", curriculum="gy11"),
+        grade(STUDENT, DAYS[3], course="SVEN1", value="E", replaces=("SVE",)),
+        grade(STUDENT, DAYS[0], course="HIS", value="-"),
+        grade(STUDENT, DAYS[0], course="IDR", value="F", points=10),
+    ]
+    away = [attendance(STUDENT, DAYS[n], excused=60) for n in (4, 6, 7)]
+    partly = [
+        attendance(STUDENT, DAYS[5], lesson=str(n), excused=60 if n == 1 else 0, state=state)
+        for n, state in (
+            (1, AttendanceState.REGISTERED),
+            (2, AttendanceState.UNREGISTERED),
+            (3, AttendanceState.UNREGISTERED),
+        )
+    ]
+    told = explained([*known, *away, *partly], datetime(2027, 1, 1, tzinfo=UTC))
+    courses = [
+        (each.fact.course, each.fact.kind) for each in told.evidence["failed_courses"] if isinstance(each.fact, MarkFact)
+    ]
+    assert courses == [("ENG", "warning"), ("HIS", "final"), ("IDR", "final"), ("MAT", "final")]
+    streak = [each.fact.day for each in told.evidence["absence_streak"] if isinstance(each.fact, LessonFact)]
+    assert streak == [DAYS[n].toordinal() for n in (4, 6, 7)]
