@@ -38,6 +38,11 @@ class RuleStore:
         found, _ = await self._find({"authority": authority})
         return found.get(authority, [])
 
+    async def unreadable(self, authority: str) -> list[str]:
+        """Keys of the versions of an authority that this Kvar cannot read, in order."""
+        _, unreadable = await self._find(_of(authority))
+        return sorted(unreadable)
+
     async def newest(self) -> dict[str, RuleVersion]:
         """What holds now for each authority that has set any: its newest version that can be read."""
         found, unreadable = await self._find({})

@@ -91,8 +91,8 @@ LANGUAGE = Language(
     corrected=_corrected,
     day_range=_day_range,
     instead_of_coach={
-        StaffRole.COORDINATOR: "You get this mail as coordinator: the student's coach could not be reached.",
-        StaffRole.PRINCIPAL: "You get this mail as principal: neither coach nor coordinator could be reached.",
+        StaffRole.COORDINATOR: "You get this mail as coordinator: there is no coach of the student who could be told.",
+        StaffRole.PRINCIPAL: "You get this mail as principal: there is neither coach nor coordinator who could be told.",
     },
     words=Words(
         preheader="Open the mail to see who it is about and why.",

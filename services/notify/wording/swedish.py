@@ -91,8 +91,8 @@ LANGUAGE = Language(
     corrected=_corrected,
     day_range=_day_range,
     instead_of_coach={
-        StaffRole.COORDINATOR: "Du får mejlet som samordnare: elevens coach kunde inte nås.",
-        StaffRole.PRINCIPAL: "Du får mejlet som rektor: varken coach eller samordnare kunde nås.",
+        StaffRole.COORDINATOR: "Du får mejlet som samordnare: det finns ingen coach för eleven att meddela.",
+        StaffRole.PRINCIPAL: "Du får mejlet som rektor: det finns varken coach eller samordnare att meddela.",
     },
     words=Words(
         preheader="Öppna mejlet för att se vem det gäller och varför.",

@@ -89,7 +89,8 @@ async def test_its_number_is_not_given_again_and_the_commands_work(
     assert "points-3+3" in await kvar("rules", "set", AUTHORITY, str(file))
     assert "version 3" in await kvar("rules", "show", AUTHORITY)
     history = await kvar("rules", "history", AUTHORITY)
-    assert [line.split()[0] for line in history.splitlines()] == ["1", "3"]
+    assert [line.split()[0] for line in history.splitlines()] == ["1", "3", "This"]
+    assert f"cannot read: {AUTHORITY}:2." in history
     publisher = Publisher()
     await rescoring(stage, publisher).process(batch([attendance(STUDENTS[0], DAYS[0])]))
     assert publisher.published[-1][2]["data"]["model_version"] == "points-3+3"

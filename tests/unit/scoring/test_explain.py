@@ -183,7 +183,9 @@ def test_a_course_is_shown_by_the_mark_that_counts_and_a_streak_by_its_days() ->
     ]
     told = explained([*known, *away, *partly], datetime(2027, 1, 1, tzinfo=UTC))
     courses = [
-        (each.fact.course, each.fact.kind) for each in told.evidence["failed_courses"] if isinstance(each.fact, MarkFact)
+        (each.fact.course, each.fact.kind)
+        for each in told.evidence["failed_courses"]
+        if isinstance(each.fact, MarkFact)
     ]
     assert courses == [("ENG", "warning"), ("HIS", "final"), ("IDR", "final"), ("MAT", "final")]
     streak = [each.fact.day for each in told.evidence["absence_streak"] if isinstance(each.fact, LessonFact)]
