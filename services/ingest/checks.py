@@ -150,7 +150,9 @@ def _wrong_dates(event: DoorEvent, now: datetime, zone: tzinfo) -> list[FieldErr
     today = now.astimezone(zone).date()
     match event.data:
         case AttendanceRecorded(starts_at=starts_at):
-            day = starts_at.astimezone(zone).date()
+            # Years far away have no date in every zone.
+            is_near = now - FACTS_BACK - AHEAD <= starts_at <= now + 2 * AHEAD
+            day = starts_at.astimezone(zone).date() if is_near else date.max
             return _unless_within("starts_at", day, today - FACTS_BACK, today + AHEAD, shown=starts_at.isoformat())
         case GradeRecorded(recorded_on=day):
             return _unless_within("recorded_on", day, today - SCHOOL_CAREER, today + AHEAD)

@@ -23,11 +23,17 @@ def lesson_of(day: date) -> Callable[[int], AnyEvent]:
 
 
 FACTS: dict[str, tuple[str, Callable[[int], AnyEvent]]] = {
-    "lesson at hand": ("attendance.recorded", lesson_of(DAYS[54])),
-    "late lesson": ("attendance.recorded", lesson_of(DAYS[40])),
-    "very old lesson": ("attendance.recorded", lesson_of(DAYS[2])),
-    "mark": ("grade.recorded", lambda revision: grade(STUDENT, DAYS[3], value="FE"[revision - 1], revision=revision)),
-    "place": ("enrolment.changed", lambda revision: enrolment(STUDENT, groups=(f"NA25{revision}",), revision=revision)),
+    "lesson at hand": ("kvar.attendance.recorded.v1", lesson_of(DAYS[54])),
+    "late lesson": ("kvar.attendance.recorded.v1", lesson_of(DAYS[40])),
+    "very old lesson": ("kvar.attendance.recorded.v1", lesson_of(DAYS[2])),
+    "mark": (
+        "kvar.grade.recorded.v1",
+        lambda revision: grade(STUDENT, DAYS[3], value="FE"[revision - 1], revision=revision),
+    ),
+    "place": (
+        "kvar.enrolment.changed.v1",
+        lambda revision: enrolment(STUDENT, groups=(f"NA25{revision}",), revision=revision),
+    ),
 }
 
 
