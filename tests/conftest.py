@@ -17,11 +17,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local import broker, database, folder, processes
-from deploy.local.ports import free_ports, keep_to_part
+from deploy.local.ports import free_ports
 from deploy.local.queues import Management
-
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    keep_to_part(int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
 
 _RUNS = Path(__file__).parent.parent / "var" / "tests"
 

@@ -21,9 +21,12 @@ ENVIRONMENT_FILE = "kvar.env"
 DEFAULT_BASE_PORT = 8080
 
 
+PORTS_OF_A_RUN = 12
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All ports of a run follow from one."""
+    """All ports of a run, `PORTS_OF_A_RUN`, follow from one."""
 
     base: int
 

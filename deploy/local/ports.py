@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import random
 import socket
 from collections.abc import Iterable
+from functools import cache
 
 HOST = "127.0.0.1"
 
 # Below the range that Linux (32768…) and macOS (49152…) hand out to outgoing connections, so that a port found free here
 # is not taken by somebody's client a moment later.
 _RANGE = range(20_000, 32_000)
-_part = _RANGE
+PARTS = 24
 
 
 class PortInUseError(Exception):
@@ -30,22 +32,52 @@ def is_free(port: int) -> bool:
     return True
 
 
-def keep_to_part(number: int, parts: int) -> None:
-    """Has this process choose from one of several equal parts, so that it never takes a port that another has just found
-    free: a broker listens seconds after its ports were chosen.
+@cache
+def _own_part() -> range:
+    """The part of the range that this process chooses from: it listens at the part's first port for as long as it lives, so that
+    no two processes choose from one part. A broker listens seconds after its ports were found free.
     """
-    global _part  # noqa: PLW0603 - one choice for the whole process
-    size = len(_RANGE) // parts
-    _part = _RANGE[number * size : (number + 1) * size]
+    size = len(_RANGE) // PARTS
+    for number in random.sample(range(PARTS), PARTS):
+        part = _RANGE[number * size : (number + 1) * size]
+        guard = socket.socket()
+        try:
+            guard.bind((HOST, part[0]))
+            guard.listen()
+        except OSError:
+            guard.close()
+            continue
+        atexit.register(guard.close)
+        return part[1:]
+    raise PortInUseError(f"{PARTS} programs that choose ports between 20000 and 32000 are running already")
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports that are free now, for programs that are started at once."""
-    order = random.sample(_part, len(_part))
+    """Different ports that are free now, for programs that are started at once; no other process is given the same.
+
+    Raises:
+        PortInUseError: there are not so many.
+    """
+    part = _own_part()
+    order = random.sample(part, len(part))
     found = [port for port, _ in zip((port for port in order if is_free(port)), range(count), strict=False)]
     if len(found) < count:
-        raise PortInUseError(f"only {len(found)} of the {count} ports needed are free between 20000 and 32000")
+        raise PortInUseError(f"only {len(found)} of the {count} ports needed are free between {part[0]} and {part[-1]}")
     return found
+
+
+def free_row(count: int) -> int:
+    """The port before so many ports in a row that are free now; no other process is given the same.
+
+    Raises:
+        PortInUseError: there are none.
+    """
+    part = _own_part()
+    bases = part[: len(part) - count]
+    for base in random.sample(bases, len(bases)):
+        if all(is_free(port) for port in range(base + 1, base + count + 1)):
+            return base
+    raise PortInUseError(f"no {count} ports in a row are free between {part[0]} and {part[-1]}")
 
 
 def accepts(port: int) -> bool:

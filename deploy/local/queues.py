@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from time import monotonic
 from urllib.parse import quote
 
 import httpx
@@ -98,7 +98,7 @@ class Drain:
         if has_work:
             self._empty_since = None
             return False
-        now = time.monotonic()
+        now = monotonic()
         if self._empty_since is None:
             self._empty_since = now
         if now - self._empty_since < self._quiet_seconds:

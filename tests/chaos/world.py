@@ -23,8 +23,8 @@ from pathlib import Path
 from deploy.local import processes
 from deploy.local.broker import amqp_url, broker_programs
 from deploy.local.database import database_program, mongo_url
-from deploy.local.layout import SERVICES, Ports, Secrets
-from deploy.local.ports import HOST, free_ports, is_free
+from deploy.local.layout import PORTS_OF_A_RUN, SERVICES, Ports, Secrets
+from deploy.local.ports import HOST, free_ports, free_row
 from deploy.local.processes import Child, Program
 from deploy.local.stack import mail_sink_program, readiness, service_programs
 from tests.proxy import Proxy
@@ -116,21 +116,9 @@ class World:
         return [*self.servers.values(), *(replica.process for replica in self.replicas)]
 
 
-def free_base() -> Ports:
-    """A row of free ports for the servers.
-
-    Raises:
-        RuntimeError: there is none.
-    """
-    for base in free_ports(200):
-        if all(is_free(port) for _, port in Ports(base).named()):
-            return Ports(base)
-    raise RuntimeError("no dozen of free ports in a row")
-
-
 def build_world(folder: Path, secrets: Secrets, replicas: dict[str, int]) -> World:
     """The world with so many replicas of each service; nothing runs yet."""
-    ports = free_base()
+    ports = Ports(free_row(PORTS_OF_A_RUN))
     servers = [
         *broker_programs(folder / "broker", ports.broker, counts_seconds=0.25),
         database_program(folder / "database", ports.database, is_durable=True),

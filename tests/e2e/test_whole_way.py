@@ -26,8 +26,8 @@ from deploy.demo.simulator import Simulation, simulate
 from deploy.local import mails, processes
 from deploy.local.broker import metrics_url
 from deploy.local.folder import locked
-from deploy.local.layout import VIEWER, Ports, load_or_make_secrets
-from deploy.local.ports import free_ports, is_free
+from deploy.local.layout import PORTS_OF_A_RUN, VIEWER, Ports, load_or_make_secrets
+from deploy.local.ports import free_row
 from deploy.local.queues import Drain, QueueCounts, parked
 from deploy.local.stack import Stack
 from tests import oracle, references
@@ -44,13 +44,6 @@ KILLED = ("scoring", "notify", "rabbitmq", "scoring", "ingest", "reporting")
 def small_school(bad: int) -> Simulation:
     term = latest_whole_term(date.today())  # noqa: DTZ011 - the door's rule about dates is relative to today
     return simulate(7, STUDENTS, 2, term.first_day, term.last_day, bad=bad)
-
-
-def free_base() -> int:
-    for base in free_ports(100):
-        if all(is_free(port) for _, port in Ports(base).named()):
-            return base
-    pytest.fail("no dozen of free ports in a row")
 
 
 async def kill(stack: Stack, name: str) -> None:
@@ -137,7 +130,7 @@ def seen(view: Mapping[str, Any]) -> oracle.Expected:
 async def test_a_small_school_ends_as_brute_force_says_whoever_was_killed(tmp_path: Path) -> None:
     school = small_school(BAD)
     secrets = load_or_make_secrets(tmp_path / "secrets.json", [school.source.authority])
-    stack = Stack(tmp_path, Ports(free_base()), secrets, print, throw_away=True)
+    stack = Stack(tmp_path, Ports(free_row(PORTS_OF_A_RUN)), secrets, print, throw_away=True)
     with locked(tmp_path), stack.running() as supervisor:
         counts = QueueCounts(metrics_url(stack.ports.broker))
         result = await play_and_kill(stack, school, counts)

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from deploy.local.folder import locked
-from deploy.local.layout import Ports, load_or_make_secrets
-from deploy.local.ports import PortInUseError, free_ports, is_free
+from deploy.local.layout import PORTS_OF_A_RUN, Ports, load_or_make_secrets
+from deploy.local.ports import PortInUseError, free_row, is_free
 from deploy.local.processes import Program, kill_marked, marked
 from deploy.local.stack import CHECKOUT, SERVERS, Stack, readiness
 
@@ -53,14 +53,6 @@ def small_stack(folder: Path, base: int, report: Callable[[str], None]) -> Stack
     return Stack(folder, ports, secrets, report, services=[service], throw_away=True)
 
 
-def free_base() -> int:
-    """A base with a dozen free ports after it."""
-    for base in free_ports(100):
-        if all(is_free(port) for _, port in Ports(base).named()):
-            return base
-    pytest.fail("no dozen of free ports in a row")
-
-
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -69,7 +61,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) ->
 
 
 def test_a_port_in_use_stops_the_start_before_anything_runs(tmp_path: Path) -> None:
-    base = free_base()
+    base = free_row(PORTS_OF_A_RUN)
     with locked(tmp_path):
         stack = small_stack(tmp_path, base, print)
         with subprocess.Popen([sys.executable, "-c", SERVICE, str(stack.ports.smtp)]) as other:
@@ -86,7 +78,7 @@ def test_a_port_in_use_stops_the_start_before_anything_runs(tmp_path: Path) -> N
 
 
 def test_it_starts_again_after_everything_was_killed_and_restarts_what_is_killed(tmp_path: Path) -> None:
-    base = free_base()
+    base = free_row(PORTS_OF_A_RUN)
     run = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path), str(base)], cwd=CHECKOUT, start_new_session=True)
     try:
         wait_for((tmp_path / "up").exists, "the first run to be up", 90.0)

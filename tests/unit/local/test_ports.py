@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from deploy.local.layout import Ports
 from deploy.local.ports import HOST, PortInUseError, accepts, free_ports, is_free, require_free
+from deploy.local.stack import CHECKOUT
 
 
 @pytest.fixture
@@ -26,6 +29,13 @@ def test_free_ports_are_different_and_free() -> None:
     ports = free_ports(12)
     assert len(set(ports)) == 12
     assert all(is_free(port) and not accepts(port) for port in ports)
+
+
+def test_two_processes_choose_from_different_ports() -> None:
+    mine = set(free_ports(400))
+    chosen = "from deploy.local.ports import free_ports; print(*free_ports(400))"
+    theirs = subprocess.run([sys.executable, "-c", chosen], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert not mine & {int(port) for port in theirs.stdout.split()}
 
 
 def test_the_message_names_what_is_taken_and_what_to_do(taken: int) -> None:

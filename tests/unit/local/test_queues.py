@@ -50,6 +50,6 @@ async def test_drained_means_quiet_at_two_looks(
     monkeypatch: pytest.MonkeyPatch, script: list[int], clock: list[float], answers: list[bool]
 ) -> None:
     times = iter([*clock, 1.4])
-    monkeypatch.setattr("deploy.local.queues.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("deploy.local.queues.monotonic", lambda: next(times))
     drain = Drain(_Scripted(*script), quiet_seconds=0.35)
     assert [await drain.is_done() for _ in script] == answers
