@@ -95,10 +95,9 @@ def holding(known: Iterable[Place], day: date) -> list[Place]:
 
 
 def _displaces(newer: Place, place: Place, day: date) -> bool:
-    """From its first day on; a pause inside the place only while it lasts."""
+    """From its first day on; a pause only while it lasts."""
     is_of_the_unit = newer.school_unit == place.school_unit and newer.overlaps(place)
-    is_a_pause = newer.status == "paused" and place.first < newer.first and newer.last < place.last
-    until = newer.last if is_a_pause else date.max
+    until = newer.last if newer.status == "paused" else date.max
     return is_of_the_unit and newer.age > place.age and newer.first <= day <= until
 
 

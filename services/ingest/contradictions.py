@@ -21,10 +21,25 @@ class Contradiction(Reject):
         self.kind = kind
 
 
-_IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
+_IN_BRACKETS = re.compile(r"\([^)]*\)?|\[[^\]]*\]?")
 _PARTICLES = frozenset({"af", "av", "de", "den", "der", "di", "du", "la", "le", "van", "von", "y"})
 _TITLES = frozenset(
-    {"coach", "elev", "koordinator", "kurator", "lärare", "mentor", "principal", "rektor", "teacher", "vikarie"}
+    {
+        "bitr",
+        "biträdande",
+        "coach",
+        "doktor",
+        "dr",
+        "elev",
+        "koordinator",
+        "kurator",
+        "lektor",
+        "lärare",
+        "mentor",
+        "mentorer",
+    }
+    | {"principal", "prof", "professor", "rektor", "samordnare", "skolsköterska", "specialpedagog", "speciallärare"}
+    | {"studievägledare", "syv", "teacher", "vik", "vikarie"}
 )
 """Particles and titles: two people who have nothing else in common have no name in common."""
 
@@ -32,13 +47,14 @@ _TITLES = frozenset(
 def words(*names: str | None) -> frozenset[str]:
     """The words of a person's names, for comparing them: without case, in Unicode NFC; a hyphen parts words.
 
-    What stands in brackets, particles and titles are left out, unless there is nothing else.
+    What stands in brackets, particles, titles and initials are left out, where anything else is left.
     """
-    text = " ".join(name for name in names if name)
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    found = _parts(_IN_BRACKETS.sub(" ", folded))
-    return found - _PARTICLES - _TITLES or found or _parts(folded)
+    text = unicodedata.normalize("NFC", " ".join(name for name in names if name))
+    found = _parts(_IN_BRACKETS.sub(" ", text))
+    named = {word for word in found - _PARTICLES - _TITLES if len(word) > 1}
+    return frozenset(named) or found or _parts(text)
 
 
 def _parts(text: str) -> frozenset[str]:
-    return frozenset(word for word in re.split(r"[\s,()\[\]-]+", text) if word)
+    folded = unicodedata.normalize("NFC", text.casefold())
+    return frozenset(word for word in re.split(r"[\s,.()\[\]-]+", folded) if word)

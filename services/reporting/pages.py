@@ -120,8 +120,9 @@ def pages_router(reader: Reader, guard: Guard, pages: Pages) -> APIRouter:
     @router.get("/", dependencies=closed)
     async def start(request: Request) -> Response:
         units = await reader.units()
-        newest = max((unit.fresh_until for unit in units if unit.fresh_until), default=None)
-        head = words.newest_text(newest, pages.clock.today, language_of(request))
+        today = pages.clock.today
+        newest = max((min(unit.fresh_until, today) for unit in units if unit.fresh_until), default=None)
+        head = words.newest_text(newest, today, language_of(request))
         return pages.render(request, "start.html", {"units": units, "newest": head})
 
     @router.get("/units/{code:path}", dependencies=closed)

@@ -77,7 +77,7 @@ class Reader:
             Outage: the database is away.
         """
         records = await self._units.units()
-        newest = newest_registers(records)
+        newest = newest_registers(records, self._clock.today)
         worse = await self._signals.worse(item.key for item in records)
         ordered = sorted(records, key=lambda item: (item.key.authority, not item.key.school_unit, item.key.school_unit))
         return [unit_answer(item, newest.get(item.key.authority), worse[item.key]) for item in ordered]
@@ -92,7 +92,7 @@ class Reader:
         """
         record = await self._record(school_unit, authority)
         records = await self._units.units()
-        newest = newest_registers(records).get(record.key.authority)
+        newest = newest_registers(records, self._clock.today).get(record.key.authority)
         own = own_groups(record, records)
         climate = await self._climate.latest(record.key, record.counts.groups, own)
         return unit_details(record, newest, climate, await self._signals.of(record.key))

@@ -107,13 +107,13 @@ class Units(Answer):
     )
 
 
-def newest_registers(records: list[UnitRecord]) -> dict[str, date]:
-    """The newest register of each authority."""
+def newest_registers(records: list[UnitRecord], today: date) -> dict[str, date]:
+    """The newest register of each authority, today at most: one for tomorrow makes nobody late."""
     newest: dict[str, date] = {}
     for record in records:
         day = record.counts.fresh_until
         if day is not None:
-            newest[record.key.authority] = max(day, newest.get(record.key.authority, day))
+            newest[record.key.authority] = max(min(day, today), newest.get(record.key.authority, date.min))
     return newest
 
 

@@ -110,12 +110,15 @@ class StudentView:
         return [(replace(items[one.place.key], place=one.place), one.presence) for one in each]
 
     def stay(self, day: int) -> Stay | None:
-        """Where the student is on the day, was last or will be first; nothing when every enrolment was taken back.
+        """Where the student is on the day, was last or will be first.
 
-        While no enrolment is known, the unit that scoring names counts as the student's.
+        While no enrolment is known, the unit that scoring names counts as the student's; nothing when every enrolment was taken
+        back and it names none.
         """
-        if not self.enrolments:
+        if not self._is_placed:
             risk = self.risk
+            if self.enrolments and (risk is None or risk.school_unit is None):
+                return None
             return Stay(risk.school_unit if risk else None, Presence.ACTIVE, risk.groups if risk else ())
         found = whereabouts(self._places, day)
         if found is None:
@@ -129,7 +132,7 @@ class StudentView:
         overall = self.stay(day)
         if overall is None:
             return {}
-        if self.protected or not self.enrolments:
+        if self.protected or not self._is_placed:
             return {UnitKey(self.authority, overall.school_unit or ""): overall}
         at_unit: dict[str, list[Place]] = defaultdict(list)
         for place in self._places:
@@ -144,14 +147,19 @@ class StudentView:
     @property
     def units(self) -> set[UnitKey]:
         """The units in which the student counts, in whatever way: no matter of the day."""
-        if not self.enrolments:
-            return {UnitKey(self.authority, self.risk.school_unit or "" if self.risk else "")}
+        if not self._is_placed:
+            unit = self.risk.school_unit if self.risk else None
+            return set() if self.enrolments and unit is None else {UnitKey(self.authority, unit or "")}
         recorded = {item.place.school_unit for item in self.enrolments.values() if item.place.is_recorded}
         return {UnitKey(self.authority, unit) for unit in ([""] if self.protected else recorded)}
 
     def next_change(self, day: int) -> int | None:
         """The first day after this one on which the student may stand somewhere else or otherwise; nothing when there is none."""
         return next_change(self._places, day)
+
+    @property
+    def _is_placed(self) -> bool:
+        return any(item.place.is_recorded for item in self.enrolments.values())
 
     @property
     def _places(self) -> list[Place]:
@@ -265,10 +273,8 @@ def _hidden(place: Place, pseudonym: str) -> Place:
 
 
 def _shown(risk: Risk, enrolments: dict[str, Enrolment]) -> Risk:
-    """The risk without what enrolments know better, and without names of groups where protection has ever been asked for."""
-    if not enrolments:
+    """The risk without school unit and groups where protection has ever been asked for."""
+    if not any(item.ever_protected for item in enrolments.values()):
         return risk
-    reasons = risk.reasons
-    if any(item.ever_protected for item in enrolments.values()):
-        reasons = tuple(reason.model_copy(update={"group": None}) for reason in reasons)
+    reasons = tuple(reason.model_copy(update={"group": None}) for reason in risk.reasons)
     return replace(risk, school_unit=None, groups=(), reasons=reasons)

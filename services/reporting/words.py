@@ -58,10 +58,6 @@ def newest_text(newest: date | None, today: date, language: Language) -> str | N
     if newest is None:
         return None
     ago = weekdays_between(newest, today)
-    if newest > today:
-        when = "som är senare än i dag" if language == "sv" else "which is later than today"
-        label = "Nyaste registrering" if language == "sv" else "Newest register"
-        return f"{label}: {newest.isoformat()}, {when}."
     if language == "sv":
         when = "i dag eller senaste vardagen" if ago == 0 else f"{weekdays(ago, language)} sedan"
         return f"Nyaste registrering: {newest.isoformat()}, {when}."

@@ -54,8 +54,8 @@ class Step:
 class Explanation:
     """A student's risk as known at a time.
 
-    `evidence`: what is behind each reason. `outside`: lessons outside every place that the student has at their school unit:
-    they do not count. `told_twice`: days (by day number) on which several registers tell of the same minutes, as they count.
+    `evidence`: what is behind each reason. `places`: all known, by first day. `outside`: lessons outside every place that the
+    student has at their school unit: they do not count. `told_twice`: days (by day number) on which several registers tell of the same minutes, as they count.
     """
 
     student: str
@@ -66,6 +66,7 @@ class Explanation:
     school_unit: str | None
     groups: tuple[str, ...]
     evidence: Mapping[str, Sequence[Evidence]]
+    places: Sequence[PlaceFact]
     outside: Sequence[Evidence]
     told_twice: Mapping[int, Day]
     steps: tuple[Step, ...]
@@ -115,6 +116,7 @@ def explain(
             for found in assessment.reasons
         },
         told_twice=twice,
+        places=[PlaceFact(place) for place in sorted(state.places.values(), key=lambda place: place.starts_on)],
         outside=[each for each in evidence if not _counts(each.fact, places)],
         steps=tuple(_steps(known, [version for version in versions if version.since and version.since <= at])),
         announcements=tuple(message for message in announcements if _time(message) <= at),

@@ -36,6 +36,8 @@ def show(explanation: Explanation, signals: Sequence[Reason], zone: tzinfo, cons
         f"newest day {as_of}, newest register {fresh}; school unit {explanation.school_unit or 'unknown'}, "
         f"groups {', '.join(explanation.groups) or 'none'}; {explanation.facts_known} facts"
     )
+    for place in explanation.places:
+        console.print(Text(f"     {_fact(place)}", style="dim"))
     console.print("\n[bold]Reasons[/bold]" if known.reasons else "\nNo indicator brings points.")
     for found in known.reasons:
         sentence = ENGLISH.sentence(found.indicator.name, found.numbers)
@@ -154,6 +156,7 @@ def as_json(explanation: Explanation, signals: Sequence[Reason]) -> dict[str, An
             }
             for found in known.reasons
         ],
+        "places": [place.version._asdict() for place in explanation.places],
         "told_twice": [{**day._asdict(), "day": _iso(day.day)} for day in explanation.told_twice.values()],
         "outside": [_evidence_json(each) for each in explanation.outside],
         "signals": [signal.model_dump(mode="json", by_alias=True) for signal in signals],

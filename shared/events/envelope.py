@@ -57,7 +57,8 @@ def _as_written(text: str) -> str:
     trimmed = text.strip()
     if any(unicodedata.category(one) in _UNPRINTABLE and one not in _JOINERS for one in trimmed):
         raise PydanticCustomError("control_character", "no control or invisible characters")
-    return _in_nfc(trimmed, LONGEST_NAME)
+    seen = any(one not in _BLANK_LETTERS and one not in _JOINERS for one in trimmed)
+    return _in_nfc(trimmed, LONGEST_NAME) if seen else ""
 
 
 LONGEST_NAME = 200

@@ -106,7 +106,7 @@ def standing(places: Iterable[Place]) -> list[Place]:
     """The places that count (of each the valid version must be given), as long as they do.
 
     Of overlapping places of one unit the newer one is the place from its first day on, and the older does not come back when it
-    ends: newer is the higher revision, of equal ones the later begun. But a pause within a place ends and the place goes on. Two
+    ends: newer is the higher revision, of equal ones the later begun. But a pause replaces nothing beyond its own days. Two
     that merely meet, one ending on the day on which the other begins, do not overlap: they follow each other.
     """
     recorded = [place for place in places if place.is_recorded]
@@ -126,9 +126,8 @@ def _is_newer(one: Place, other: Place) -> bool:
 def _replaces(newer: Place, place: Place) -> bool:
     first, last = max(newer.starts_on, place.starts_on), min(newer.ends_on, place.ends_on)
     meet = newer.ends_on == place.starts_on or place.ends_on == newer.starts_on
-    is_a_pause = newer.is_paused and place.starts_on < newer.starts_on and newer.ends_on < place.ends_on
     overlap = newer.school_unit == place.school_unit and first <= last and not (first == last and meet)
-    return overlap and not is_a_pause
+    return overlap and not newer.is_paused
 
 
 def place_on(places: Iterable[Place], day: int) -> Place | None:

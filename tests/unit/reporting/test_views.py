@@ -223,8 +223,15 @@ def test_two_enrolments_at_one_unit_count_once_by_the_newer_else_the_later_begun
     assert presences(view) == {A: expected}
 
 
-def test_retracted_enrolments_take_the_student_off_every_list() -> None:
-    view = view_of(risk("s"), enrolment("s", 1), enrolment("s", 2, state="retracted"))
+def test_a_student_whose_every_enrolment_is_taken_back_is_where_scoring_says() -> None:
+    retracted = [enrolment("s", 1), enrolment("s", 2, state="retracted")]
+    view, other = view_of(risk("s", unit="B"), *retracted), view_of(*retracted, risk("s", unit="B"))
+    assert view == other
+    assert presences(view) == {UnitKey(AUTHORITY, "B"): ACTIVE}
+
+
+def test_retracted_enrolments_take_the_student_off_every_list_where_nothing_names_a_unit() -> None:
+    view = view_of(risk("s", unit=None), enrolment("s", 1), enrolment("s", 2, state="retracted"))
     assert (view.stay(TODAY), view.stays(TODAY)) == (None, {})
     document = student_document(view, 1, TODAY)
     assert (document["lists"], document["places"], document["next_change"]) == ([], [], None)

@@ -137,6 +137,7 @@ def test_what_is_read_names_level_reasons_facts_and_way() -> None:
     assert "Fully absent on 12 school days in a row" in text
     assert "0 excused and 60 unexcused of 60 minutes; received 2026-09-01 14:00" in text
     assert "universal → targeted" in text
+    assert "2026-09-07 place at gy-aspen: without end" in text
     assert f"{STUDENT}:1" in text
     assert orjson.loads(orjson.dumps(as_json(told, ())))["agrees"] is True
 
