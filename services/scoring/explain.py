@@ -55,7 +55,8 @@ class Explanation:
     """A student's risk as known at a time.
 
     `evidence`: what is behind each reason. `places`: all known, by first day. `outside`: lessons outside every place that the
-    student has at their school unit: they do not count. `told_twice`: days (by day number) on which several registers tell of the same minutes, as they count.
+    student has at their school unit: they do not count. `told_twice`: days (by day number) on which several registers tell of
+    the same minutes, as they count.
     """
 
     student: str
