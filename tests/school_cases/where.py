@@ -83,6 +83,12 @@ PLACE_CASES = [
         [enrolment(MAJA, AUGUST), enrolment(MAJA, TWENTIETH, ends_on=MONDAY, status=PAUSED, revision=2)],
         where(starts_on=TWENTIETH, status="paused"),
     ),
+    PlaceCase(
+        "after a pause that began before the place",
+        [enrolment(MAJA, TWENTIETH), enrolment(MAJA, AUGUST, ends_on=SUNDAY, status=PAUSED, revision=2)],
+        where(starts_on=TWENTIETH),
+        reading="a pause replaces nothing beyond its own days",
+    ),
     PlaceCase("paused", [enrolment(MAJA, AUGUST, status=PAUSED)], where(status="paused")),
     PlaceCase("more than four years", [enrolment(MAJA, date(2021, 8, 16))], where(starts_on=date(2021, 8, 16))),
     PlaceCase(

@@ -192,6 +192,14 @@ CASES: dict[str, tuple[list[Entrant], list[str]]] = {
         ],
         ["staff:sis/12"] * 3,
     ),
+    "neither are other titles, initials and brackets that nobody has closed": (
+        [
+            coach("Bitr. rektor Kim A. Ek (NA25", "kim@a.example"),
+            coach("Bitr. rektor Bo A. Berg (NA25", "bo@b.example"),
+            coach("Dr. Kim Berg", "kim@c.example"),
+        ],
+        ["staff:sis/12", "staff", "staff:sis/12"],
+    ),
     "titles, particles and what stands in brackets are no names in common": (
         [
             coach("Lärare Kim af Ek (påhittad)", "kim@a.example"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from services.reporting.documents import counts_document, read_counts, read_row, student_document
+from services.reporting.store import UnitRecord
+from services.reporting.unit_models import newest_registers
 from services.reporting.units import Row, count, freshness, weekdays_between
 from services.reporting.views import UnitKey
 from shared.events import Level
@@ -134,3 +136,16 @@ def test_weekdays_between(earlier: date, later: date, expected: int) -> None:
 def test_freshness(fresh_until: date | None, behind: int | None, stale: bool) -> None:
     found = freshness(fresh_until, FRIDAY)
     assert (found.weekdays_behind, found.stale) == (behind, stale)
+
+
+def test_a_register_for_tomorrow_makes_no_other_unit_late() -> None:
+    days = {"A": MONDAY + timedelta(days=1), "B": MONDAY, "C": FRIDAY}
+    records = [
+        UnitRecord(
+            UnitKey("2480", unit), count([Row(ACTIVE, Level.UNIVERSAL, day)]), datetime(2026, 11, 23, tzinfo=UTC)
+        )
+        for unit, day in days.items()
+    ]
+    newest = newest_registers(records, MONDAY)
+    behind = {unit: freshness(day, newest["2480"]).weekdays_behind for unit, day in days.items()}
+    assert behind == {"A": 0, "B": 0, "C": 1}
