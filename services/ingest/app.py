@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from services.ingest import api, openapi, problems, rejected_api, students_api
@@ -23,6 +23,7 @@ from services.ingest.spaces import Spaces
 from services.ingest.store import EventArchive
 from services.ingest.students import Students
 from shared.background import background
+from shared.clock import utc_now
 from shared.events import BEHIND_TYPES, DOOR_TYPES
 from shared.messaging import topology
 from shared.messaging.broker import confirmed_publish, publisher, subscribe
@@ -41,12 +42,7 @@ DESCRIPTION = """The door of Kvar: school information systems publish attendance
 Behind it a student is a pseudonym; names stay in this service."""
 
 
-def now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
-
-
-def build(settings: Settings, clock: Callable[[], datetime] = now) -> FastAPI:
+def build(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """The service.
 
     Raises:

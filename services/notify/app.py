@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
@@ -19,6 +18,7 @@ from services.notify.smtp import SmtpMailer, smtp_server
 from services.notify.store import People
 from services.notify.upkeep import upkeep
 from shared.background import background
+from shared.clock import utc_now
 from shared.messaging.broker import subscribe
 from shared.service import Running, Start, build_app, connect
 from shared.settings import Settings
@@ -29,14 +29,6 @@ DESCRIPTION = (
 )
 TOKEN_LENGTH = 16
 PREFETCH = 200
-
-
-def now() -> datetime:
-    """The wall clock, for retries, leases, measurements, and for where a student is today, which decides who is told.
-
-    What an alert says of the level does not depend on it.
-    """
-    return datetime.now(UTC)
 
 
 def build(settings: Settings) -> FastAPI:
@@ -58,9 +50,9 @@ def build(settings: Settings) -> FastAPI:
         Composer(settings.mail_from),
         public_url=settings.public_url,
         zone=settings.zone,
-        clock=now,
+        clock=utc_now,
     )
-    dispatcher = Dispatcher(delivery.deliver, lambda limit: alerts.due_students(now(), limit))
+    dispatcher = Dispatcher(delivery.deliver, lambda limit: alerts.due_students(utc_now(), limit))
     _subscribe(running, people, alerts, dispatcher)
     start = _start(people, alerts, names, mailer, dispatcher)
     app = build_app(running, start, title="Kvar notify", description=DESCRIPTION)
@@ -69,8 +61,8 @@ def build(settings: Settings) -> FastAPI:
 
 
 def _subscribe(running: Running, people: People, alerts: Alerts, dispatcher: Dispatcher) -> None:
-    on_people = people_handler(people, alerts, dispatcher, now)
-    on_risk = risk_handler(alerts, dispatcher, now)
+    on_people = people_handler(people, alerts, dispatcher, utc_now)
+    on_risk = risk_handler(alerts, dispatcher, utc_now)
     subscribe(running.broker, "notify.events", on_people, prefetch=PREFETCH, title="notify.events")
     subscribe(running.broker, "notify.risk", on_risk, prefetch=PREFETCH, title="notify.risk")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from services.reporting.access import SecurityHeaders, install_problems, password_guard
 from services.reporting.api import api_router
 from services.reporting.climate import ClimateStore
-from services.reporting.clock import Clock, wall_clock
+from services.reporting.clock import Clock
 from services.reporting.counting import FreshnessGauge, UnitCounter
 from services.reporting.daily import Mover
 from services.reporting.handlers import SERVICE, Handlers, StudentWriter
@@ -18,6 +18,7 @@ from services.reporting.reading import Reader
 from services.reporting.signals import SignalStore
 from services.reporting.store import StudentStore, UnitStore
 from shared.background import background
+from shared.clock import utc_now
 from shared.messaging.batching import Batcher
 from shared.messaging.broker import subscribe
 from shared.service import Running, build_app, connect
@@ -41,7 +42,7 @@ DESCRIPTION = """How the students of a school authority are doing: levels of pre
 fresh the data are, by school unit and by student. There are no names here, pseudonyms only."""
 
 
-def build(settings: Settings, now: Callable[[], datetime] = wall_clock) -> FastAPI:
+def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastAPI:
     """The service, not yet running. `now`: what time it is, with its offset from UTC.
 
     Raises:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-
-def wall_clock() -> datetime:
-    """Now, in UTC."""
-    return datetime.now(UTC)
+from shared.clock import utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +15,7 @@ class Clock:
     """The time by `now` (with its offset from UTC), and the day that it is in the authority's `zone`."""
 
     zone: ZoneInfo
-    now: Callable[[], datetime] = wall_clock
+    now: Callable[[], datetime] = utc_now
 
     @property
     def today(self) -> date:

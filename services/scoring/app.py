@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from services.scoring import climate_handler
 from services.scoring.handlers import handler
-from services.scoring.rescoring import SERVICE, Incoming, Rescoring, utc_now
+from services.scoring.rescoring import SERVICE, Incoming, Rescoring
 from services.scoring.rule_store import RuleBook, RuleStore
 from services.scoring.signal_store import SignalStore
 from services.scoring.signalling import Signalling
 from services.scoring.store import ScoringStore
 from shared.background import Rounds, background
+from shared.clock import utc_now
 from shared.events import AlertWithdrawnEvent, GroupSignalChangedEvent, RiskLevelChangedEvent, RiskScoredEvent
 from shared.messaging import topology
 from shared.messaging.batching import Batcher

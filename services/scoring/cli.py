@@ -16,7 +16,7 @@ from rich.console import Console
 from services.scoring.explain import explain as explained
 from services.scoring.explain_text import as_json, show
 from services.scoring.rule_store import RuleStore
-from services.scoring.rules import DEFAULT, Rules, RuleVersion, read_rules
+from services.scoring.rules import DEFAULT, Rules, read_rules
 from services.scoring.store import ScoringStore
 from shared import mongo
 from shared.errors import Outage, Reject, Stale
@@ -78,7 +78,9 @@ async def _explain(
 def show_rules(authority: Authority, is_json: AsJson = False) -> None:
     """Show the rules that hold now, those that differ from the defaults marked with *."""
     settings = _settings()
-    versions, unreadable = asyncio.run(_with_database(settings, lambda database: _versions(database, authority)))
+    versions, unreadable = asyncio.run(
+        _with_database(settings, lambda database: RuleStore(database).history(authority))
+    )
     rules = versions[-1].rules if versions else DEFAULT
     if is_json:
         console.print_json(data=rules.model_dump(mode="json"))
@@ -128,18 +130,15 @@ def set_rules(
 @rules_app.command()
 def history(authority: Authority) -> None:
     """List the versions that an authority has had."""
-    versions, unreadable = asyncio.run(_with_database(_settings(), lambda database: _versions(database, authority)))
+    versions, unreadable = asyncio.run(
+        _with_database(_settings(), lambda database: RuleStore(database).history(authority))
+    )
     if not versions:
         console.print(f"{authority} has set no rules: the defaults hold.", markup=False)
     for version in versions:
         changed = orjson.dumps(version.rules.model_dump(mode="json", exclude_defaults=True)).decode()
         console.print(f"{version.version}  {version.since:%Y-%m-%d %H:%M:%S} UTC  {changed}", markup=False)
     _warn_of(unreadable)
-
-
-async def _versions(database: mongo.Database, authority: str) -> tuple[list[RuleVersion], list[str]]:
-    store = RuleStore(database)
-    return await store.versions(authority), await store.unreadable(authority)
 
 
 def _warn_of(unreadable: list[str]) -> None:

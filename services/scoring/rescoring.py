@@ -16,7 +16,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from services.scoring.facts import Fact, LessonFact, MarkFact, PlaceFact
 from services.scoring.indicators import Model
@@ -388,8 +388,3 @@ def _type(fact: Fact) -> str:
 
 def _is_before(fact: Fact, day: int) -> bool:
     return isinstance(fact, LessonFact) and fact.day < day
-
-
-def utc_now() -> datetime:
-    """The wall clock: it decides when something is repeated or forgotten, never what a score says."""
-    return datetime.now(UTC)

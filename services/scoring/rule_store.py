@@ -35,13 +35,13 @@ class RuleStore:
 
     async def versions(self, authority: str) -> list[RuleVersion]:
         """All versions of an authority that can be read, oldest first, without the defaults."""
-        found, _ = await self._find({"authority": authority})
-        return found.get(authority, [])
+        versions, _ = await self.history(authority)
+        return versions
 
-    async def unreadable(self, authority: str) -> list[str]:
-        """Keys of the versions of an authority that this Kvar cannot read, in order."""
-        _, unreadable = await self._find(_of(authority))
-        return sorted(unreadable)
+    async def history(self, authority: str) -> tuple[list[RuleVersion], list[str]]:
+        """The same, and the keys of the versions that this Kvar cannot read, in order."""
+        found, unreadable = await self._find(_of(authority))
+        return found.get(authority, []), sorted(unreadable)
 
     async def newest(self) -> dict[str, RuleVersion]:
         """What holds now for each authority that has set any: its newest version that can be read."""

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from services.scoring.records import Unit
-from services.scoring.rescoring import Rescoring, utc_now
+from services.scoring.rescoring import Rescoring
 from services.scoring.rule_store import RuleBook, RuleStore
 from services.scoring.signal_store import SignalStore
 from services.scoring.signalling import Signalling
 from services.scoring.store import ScoringStore
+from shared.clock import utc_now
 from shared.events import AnyEvent, ClimateReported, ClimateReportedEvent
 from shared.messaging import topology
 from tests.builders import AUTHORITY, MONDAY, STOCKHOLM, at, attendance, enrolment, pseudonym, school_days

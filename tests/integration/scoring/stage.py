@@ -15,10 +15,11 @@ import orjson
 
 from services.scoring.app import build
 from services.scoring.handlers import incoming
-from services.scoring.rescoring import Clock, Incoming, Rescoring, utc_now
+from services.scoring.rescoring import Clock, Incoming, Rescoring
 from services.scoring.rule_store import RuleBook, RuleStore
 from services.scoring.store import ScoringStore
 from shared import mongo
+from shared.clock import utc_now
 from shared.events import AnyEvent
 from shared.messaging import topology
 from shared.settings import Settings

@@ -9,7 +9,7 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from services.scoring.rescoring import utc_now
+from shared.clock import utc_now
 from shared.events import AnyEvent
 from shared.messaging import topology
 from tests.builders import MONDAY, attendance, enrolment, grade, pseudonym, school_days
