@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.ingest.contradictions import Contradiction
-from services.ingest.nationals import KnownIds, NationalId, another_than_known
+from services.ingest.nationals import NationalId, another_than_known
 from services.ingest.people import PersonRecord, fold, with_national_ids
 from shared.errors import FieldError, Reject
 from shared.events import DoorEnrolmentChanged
@@ -152,7 +152,7 @@ class _Linker:
         record, version = self._known.people.get(pseudonym, (PersonRecord(authority), NEW_VERSION))
         valid = record.national_ids.valid
         if valid is not None and self._known.links.get((authority, valid.key), pseudonym) != pseudonym:
-            record = replace(record, national_ids=KnownIds())
+            record = replace(record, national_ids=record.national_ids.without_valid())
         return record, version
 
     def _settle(self, claim: Claim, pseudonym: str) -> None:

@@ -99,6 +99,12 @@ class KnownIds:
             return KnownIds(valid, (*self.other, new.key))
         raise another_than_known()
 
+    def without_valid(self) -> KnownIds:
+        """The ids if the valid one had never come: what it replaced, by rule a preliminary one of the same birth date, holds."""
+        if self.valid is None or not self.other:
+            return KnownIds()
+        return KnownIds(NationalId(self.other[-1], self.valid.born, is_preliminary=True), self.other[:-1])
+
     def _confirmed(self, stated: tuple[NationalId, ...], *, is_newest: bool) -> KnownIds:
         valid = stated[0] if is_newest or self.valid is None else self.valid
         others = dict.fromkeys((*self.other, *(one.key for one in stated)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from random import Random
 from typing import Any
 
 from hypothesis import given, settings
@@ -85,3 +86,21 @@ def test_replicas_in_any_order_make_no_two_children_one(
     assert not [number for number in NUMBERS if key(f"civic:{number}") in links and f"civic:{number}" not in allowed]
     together = [{MAJA, TEMPORARY}, {MAJA, COORDINATION}]
     assert all(len(found) == 1 or found in together for found in numbers.values())
+
+
+def test_a_number_lost_to_another_does_not_take_the_one_before_with_it() -> None:
+    """The personal number comes to another student while it replaces the temporary one: that one still holds."""
+    batches = [
+        [place("id:a", number=None, given_name="Alva")],
+        [place("id:a", number=TEMPORARY, given_name="Alva")],
+        [lesson(f"civic:{MAJA}")],
+        [place("id:a", number=MAJA, given_name="Alva"), place("id:a", number=OMAR, given_name="Alva")],
+    ]
+    for seed in range(200):
+        order, collections = Random(seed), Collections()
+        _, [temporary], _, [_, another] = run(
+            [lambda batch=batch, there=collections: take(there.replica(), batch) for batch in batches],  # type: ignore[misc]
+            choose=order.randrange,
+        )
+        both = [one.subject for one in (temporary, another) if isinstance(one, Identified)]
+        assert len(set(both)) == len(both), f"seed {seed}"
