@@ -12,7 +12,7 @@ setup := @deploy/local/setup.sh
 options = $(if $(PORT),--port $(PORT)) $(if $(DATA),--data '$(DATA)') $(if $(ONCE),--once)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test chaos check format bench docs lock clean
+.PHONY: help demo up test chaos attack check format bench docs lock clean
 
 help: ## this list
 	@echo 'Commands of Kvar:'
@@ -20,6 +20,7 @@ help: ## this list
 	@echo 'Options of demo and up: PORT=18000 (first of the ports used).'
 	@echo 'Options of demo: ONCE=1 (end by itself, exit status 0 or 1), DATA=DIR (play the OULAD data in DIR).'
 	@echo 'Options of chaos: MINUTES=5 SEED=1, ARGS="--replicas 4 --students 40 --faults 200".'
+	@echo 'Options of attack: ARGS="queued-flood" (names; all when none is given).'
 	@echo 'Options of test: ARGS="-k mailsink" (anything that pytest takes).'
 
 demo: ## play a term of a (simulated) school authority through everything, on this machine, without containers
@@ -37,6 +38,10 @@ test: ## run all tests: unit, integration (private broker and database), end to 
 chaos: ## kill, pause and cut off everything while events flow, then prove that nothing was lost or counted twice
 	$(setup) dev servers
 	@exec $(python) -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+attack: ## do what a hostile publisher, a sick mail server or a full disk would, and tell what the others felt of it
+	$(setup) dev servers
+	@exec $(python) -m tests.attacks $(ARGS)
 
 check: ## lint, formatting, types, import rules
 	$(setup) dev
