@@ -5,6 +5,7 @@ It shares no code with scoring: brute force over all days, from the definitions 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,6 +18,8 @@ from tests.place_oracle import Data, lesson_counts, places, rank
 
 ZONE = ZoneInfo("Europe/Stockholm")
 FAILED = {"F", "-"}
+MOST_LESSONS, MOST_MARKS, MOST_COURSES = 40, 200, 150
+"""Of a day, of a course, of a student: what has more different ones told of, in whatever state, is unusable as a whole."""
 
 Event = Mapping[str, Any]
 Marks = Mapping[tuple[str, str], Mapping[date, Data]]
@@ -67,7 +70,10 @@ def expect(events: Iterable[Event]) -> dict[str, Expected]:
 
 
 def days_of(events: Iterable[Event]) -> dict[date, Day]:
-    """A student's school days: those on which a lesson that counts took place, with a register or without."""
+    """A student's school days: those on which a lesson that counts took place, with a register or without.
+
+    Of a day with too many lessons nothing is known, not even which of them took place or counts.
+    """
     events = list(events)
     known_places = places(event for event in events if "enrolment" in event["type"])
     valid: dict[tuple[date, str], Data] = {}
@@ -77,16 +83,17 @@ def days_of(events: Iterable[Event]) -> dict[date, Day]:
             key = (datetime.fromisoformat(data["starts_at"]).astimezone(ZONE).date(), data["lesson"])
             if key not in valid or rank(data) > rank(valid[key]):
                 valid[key] = data
-    of_day: dict[date, list[Data]] = {}
+    told = Counter(day for day, _ in valid)
+    of_day: dict[date, list[Data]] = {day: [] for day, lessons in told.items() if lessons > MOST_LESSONS}
     for (day, _), data in valid.items():
         takes_place = data["state"] in {"registered", "unregistered"}
-        if takes_place and lesson_counts(known_places, data["school_unit"], day):
+        if told[day] <= MOST_LESSONS and takes_place and lesson_counts(known_places, data["school_unit"], day):
             of_day.setdefault(day, []).append(data)
     return {day: _day(lessons) for day, lessons in of_day.items()}
 
 
 def marks_of(events: Iterable[Event]) -> Marks:
-    """A student's valid marks and warnings."""
+    """A student's valid marks and warnings, without those of courses that are unusable."""
     valid: dict[tuple[str, str, date], Data] = {}
     for event in events:
         if "grade" in event["type"]:
@@ -94,9 +101,12 @@ def marks_of(events: Iterable[Event]) -> Marks:
             key = (data["course"], data["kind"], date.fromisoformat(data["recorded_on"]))
             if key not in valid or rank(data) > rank(valid[key]):
                 valid[key] = data
+    told = Counter(course for course, _, _ in valid)
     marks: dict[tuple[str, str], dict[date, Data]] = {}
+    if len(told) > MOST_COURSES:
+        return marks
     for (course, kind, day), data in valid.items():
-        if data.get("state", "recorded") == "recorded":
+        if told[course] <= MOST_MARKS and data.get("state", "recorded") == "recorded":
             marks.setdefault((course, kind), {})[day] = data
     return marks
 

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 ZONE = ZoneInfo("Europe/Stockholm")
+MOST_PLACES = 50
+"""Of more the latest begun are known, of those begun on one day the ones with the greater code of a school unit."""
 
 Data = Mapping[str, Any]
 
@@ -68,7 +70,9 @@ def places(events: Iterable[Mapping[str, Any]]) -> list[Place]:
         key = (event["data"]["school_unit"], event["data"]["starts_on"])
         if key not in valid or rank(event["data"]) > rank(valid[key]["data"]):
             valid[key] = event
-    return [_place(event) for event in valid.values() if event["data"].get("state", "recorded") == "recorded"]
+    latest = sorted(valid, key=lambda key: (date.fromisoformat(key[1]), key[0]))[-MOST_PLACES:]
+    known = [valid[key] for key in latest]
+    return [_place(event) for event in known if event["data"].get("state", "recorded") == "recorded"]
 
 
 def _place(event: Mapping[str, Any]) -> Place:

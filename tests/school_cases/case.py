@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from shared.events import AnyEvent
 from tests.builders import attendance, pseudonym
@@ -27,6 +28,22 @@ class Case:
     events: Sequence[AnyEvent]
     expected: Expected
     reading: str = ""
+
+
+class Said(NamedTuple):
+    """A change of level. `corrected`: the kinds of facts that are named by what takes an alert back; else empty."""
+
+    before: str
+    after: str
+    corrected: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class AlertCase:
+    """Events of one student, some at a time, and what is said of her level when these have arrived."""
+
+    id: str
+    steps: Sequence[tuple[Sequence[AnyEvent], Sequence[Said]]]
 
 
 def case(

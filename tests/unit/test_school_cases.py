@@ -12,7 +12,16 @@ from shared.events import AnyEvent
 from shared.events.envelope import Fact, precedence
 from tests import oracle
 from tests.place_oracle import place_on, rank
-from tests.school_cases import CASES, PLACE_CASES, SIGNAL_CASES, Case, PlaceCase, SignalCase
+from tests.school_cases import (
+    ALERT_CASES,
+    CASES,
+    PLACE_CASES,
+    SIGNAL_CASES,
+    AlertCase,
+    Case,
+    PlaceCase,
+    SignalCase,
+)
 from tests.school_cases.case import MAJA
 from tests.signal_oracle import School
 
@@ -27,6 +36,17 @@ def test_a_score_is_what_was_worked_out_by_hand(case: Case) -> None:
         found = oracle.expect(events)[MAJA]
         assert found == case.expected
         assert {day: found.by_day[day] for day in case.expected.by_day} == case.expected.by_day
+
+
+@pytest.mark.parametrize("case", ALERT_CASES, ids=lambda case: case.id)
+def test_a_level_is_what_was_said_last(case: AlertCase) -> None:
+    events, level = list[Mapping[str, Any]](), "universal"
+    for arrived, said in case.steps:
+        events += published(arrived)
+        for each in said:
+            assert each.before == level
+            level = each.after
+        assert oracle.expect(events)[MAJA].level == level
 
 
 @pytest.mark.parametrize("case", PLACE_CASES, ids=lambda case: case.id)
@@ -50,6 +70,10 @@ def test_the_oracle_ranks_versions_as_the_contract_does() -> None:
             assert rank(with_nulls) == rank(*[each["data"] for each in published([event])]) == precedence(event.data)
 
 
-@pytest.mark.parametrize("cases", [CASES, PLACE_CASES, SIGNAL_CASES], ids=["scores", "places", "signals"])
-def test_every_case_has_a_name_of_its_own(cases: list[Case] | list[PlaceCase] | list[SignalCase]) -> None:
+@pytest.mark.parametrize(
+    "cases", [CASES, ALERT_CASES, PLACE_CASES, SIGNAL_CASES], ids=["scores", "alerts", "places", "signals"]
+)
+def test_every_case_has_a_name_of_its_own(
+    cases: list[Case] | list[AlertCase] | list[PlaceCase] | list[SignalCase],
+) -> None:
     assert len({case.id for case in cases}) == len(cases)

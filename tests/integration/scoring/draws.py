@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from shared.events import AnyEvent, AttendanceState, EnrolmentStatus, GradeKind
 from tests.builders import MONDAY, at, attendance, enrolment, grade, pseudonym, school_days
+from tests.oracle import MOST_LESSONS, MOST_MARKS
+from tests.place_oracle import MOST_PLACES
 
 STUDENTS = [pseudonym("åsa"), pseudonym("örjan")]
 DAYS = school_days(MONDAY, 60)
@@ -92,3 +94,27 @@ def _mark(student: str, day: date, value: str, revision: int) -> AnyEvent:
             return grade(
                 student, day, course="K1", value=value, points=300, required=True, state=state, revision=revision
             )
+
+
+def crowd(days: Sequence[date]) -> list[AnyEvent]:
+    """Cancelled lessons, marks and places taken back, so that a few draws more are too many.
+
+    Of the first student: the second lesson of a day is one too many, the second day of marks in the course K1 as well, and of two
+    places only the one begun last is known.
+    """
+    student = STUDENTS[0]
+    lessons = [
+        attendance(student, days[position], lesson=f"more {n}", hour=8, state=AttendanceState.CANCELLED)
+        for position in (0, 1, 4)
+        for n in range(MOST_LESSONS - 1)
+    ]
+    last_year, next_year = DAYS[0] - timedelta(days=365), DAYS[0] + timedelta(days=365)
+    marks = [
+        grade(student, last_year + timedelta(days=n), course="K1", kind=GradeKind.TERM, value="C", state="retracted")
+        for n in range(MOST_MARKS - 1)
+    ]
+    places = [
+        enrolment(student, next_year + timedelta(days=n), unit="gy-cypress", state="retracted")
+        for n in range(MOST_PLACES - 1)
+    ]
+    return [*lessons, *marks, *places]

@@ -56,11 +56,14 @@ def short_outages(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.timeout(3600)
-def test_whatever_happens_all_is_said_once_and_right(world: World) -> None:
+@pytest.mark.parametrize(
+    ("is_crowded", "examples"), [(False, EXAMPLES), (True, EXAMPLES // 2)], ids=["as usual", "too much"]
+)
+def test_whatever_happens_all_is_said_once_and_right(world: World, *, is_crowded: bool, examples: int) -> None:
     run_state_machine_as_test(
-        cast("type[ScoringMachine]", lambda: ScoringMachine(world)),
+        cast("type[ScoringMachine]", lambda: ScoringMachine(world, is_crowded=is_crowded)),
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             stateful_step_count=STEPS,
             deadline=None,
             print_blob=True,

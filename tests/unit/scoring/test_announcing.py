@@ -33,8 +33,8 @@ RANKS = {"universal": 0, "targeted": 1, "individual": 2}
 class Watched:
     """A student's record that takes batches as rescoring does, and all that it has said."""
 
-    def __init__(self) -> None:
-        self.record = StudentRecord(STUDENT, "2480")
+    def __init__(self, student: str = STUDENT) -> None:
+        self.record = StudentRecord(student, "2480")
         self.seen: list[Fact] = []
         self.said: list[dict[str, Any]] = []
 
@@ -72,6 +72,21 @@ def wrong_by_brute_force(said: Sequence[dict[str, Any]], known: oracle.Expected)
     return wrong
 
 
+def says_what_brute_force_calls_for(events: Sequence[AnyEvent], cuts: Sequence[int]) -> None:
+    """Takes events in batches that end at `cuts`, and looks at what is said after each."""
+    watched = Watched()
+    for start, end in pairwise(sorted({0, *cuts, len(events)})):
+        before = list(watched.said)
+        said = watched.take(events[start:end])
+        known = oracle.expect([orjson.loads(event.encode()) for event in events[:end]])[STUDENT]
+        assert {m["data"]["alert"] for m in said if "alert" in m["data"]} == wrong_by_brute_force(before, known)
+        assert watched.record.level.value == known.level
+        assert not wrong_by_brute_force(watched.said, known)
+    levels = [(message["data"]["from"], message["data"]["to"]) for message in watched.said]
+    assert [after for _, after in levels[:-1]] == [before for before, _ in levels[1:]]
+    assert [message["id"] for message in watched.said] == [f"{STUDENT}:{n + 1}" for n in range(len(levels))]
+
+
 lessons = st.builds(
     lambda position, minutes, revision: attendance(STUDENT, DAYS[position], unexcused=minutes, revision=revision),
     st.integers(0, len(DAYS) - 1),
@@ -103,17 +118,7 @@ def test_what_is_said_after_each_batch_is_what_brute_force_calls_for(data: st.Da
         *data.draw(st.lists(st.one_of(lessons, lessons, marks), max_size=15)),
     ]
     cuts = data.draw(st.lists(st.integers(1, len(events)), max_size=12))
-    watched = Watched()
-    for start, end in pairwise(sorted({0, *cuts, len(events)})):
-        before = list(watched.said)
-        said = watched.take(events[start:end])
-        known = oracle.expect([orjson.loads(event.encode()) for event in events[:end]])[STUDENT]
-        assert {m["data"]["alert"] for m in said if "alert" in m["data"]} == wrong_by_brute_force(before, known)
-        assert watched.record.level.value == known.level
-        assert not wrong_by_brute_force(watched.said, known)
-    levels = [(message["data"]["from"], message["data"]["to"]) for message in watched.said]
-    assert [after for _, after in levels[:-1]] == [before for before, _ in levels[1:]]
-    assert [message["id"] for message in watched.said] == [f"{STUDENT}:{n + 1}" for n in range(len(levels))]
+    says_what_brute_force_calls_for(events, cuts)
 
 
 def absent(days: Sequence[date], revision: int = 1) -> list[AnyEvent]:

@@ -16,7 +16,18 @@ from shared.events import AnyEvent, ClimateReportedEvent, EnrolmentChangedEvent
 from shared.events.places import Place, Presence, place_of, whereabouts
 from tests.builders import STOCKHOLM
 from tests.place_oracle import Where
-from tests.school_cases import CASES, PLACE_CASES, SIGNAL_CASES, Case, PlaceCase, SignalCase
+from tests.school_cases import (
+    ALERT_CASES,
+    CASES,
+    PLACE_CASES,
+    SIGNAL_CASES,
+    AlertCase,
+    Case,
+    PlaceCase,
+    SignalCase,
+)
+from tests.school_cases.case import MAJA, Said
+from tests.unit.scoring.test_announcing import Watched
 from tests.unit.scoring.test_facts_to_level import fold
 from tests.unit.scoring.test_signals_brute_force import finished, member, state
 
@@ -40,6 +51,17 @@ def test_a_score_is_what_was_worked_out_by_hand(case: Case) -> None:
             assert {day: student.trail[day.toordinal()].level.value for day in known} == {
                 day: level for day, (_, level) in known.items()
             }
+
+
+@pytest.mark.parametrize("case", ALERT_CASES, ids=lambda case: case.id)
+def test_of_a_level_is_said_what_was_worked_out_by_hand(case: AlertCase) -> None:
+    watched = Watched(MAJA)
+    for arrived, wanted in case.steps:
+        said = [message["data"] for message in watched.take(arrived)]
+        assert [
+            Said(data["from"], data["to"], frozenset(fact["kind"] for fact in data.get("corrected", [])))
+            for data in said
+        ] == wanted
 
 
 def placed(events: Sequence[EnrolmentChangedEvent], day: date) -> Where | None:
