@@ -52,7 +52,8 @@ class Outgoing:
 
     async def take(self, message: AbstractIncomingMessage) -> None:
         async with self._came:
-            self.messages[message.message_id or ""].append(message)
+            # Of an id too long for AMQP the message's own is a digest.
+            self.messages[orjson.loads(message.body)["id"]].append(message)
             self._came.notify_all()
 
     def of(self, event_id: str) -> list[AbstractIncomingMessage]:
