@@ -15,11 +15,12 @@ from tests.school_cases.where import OTHER, PlaceCase, where
 
 
 def later(count: int, state: str = "recorded") -> list[EnrolmentChangedEvent]:
-    """So many places at the other school, of a day each, from Tuesday on."""
-    days = [TUESDAY + timedelta(days=n) for n in range(count)]
+    """So many places at the other school, of a day each, from Wednesday on."""
+    days = [TUESDAY + timedelta(days=n) for n in range(1, count + 1)]
     return [enrolment(MAJA, day, unit=OTHER, ends_on=day, state=state) for day in days]
 
 
+EIGHTEENTH = AUGUST + timedelta(days=1)
 TWO_BEGUN_TOGETHER = [enrolment(MAJA, AUGUST, revision=2), enrolment(MAJA, AUGUST, unit=OTHER)]
 """The newest version decides between them, when both are known: the one at gy-aspen."""
 
@@ -44,15 +45,15 @@ PLACE_CASES = [
     # A main place comes before a course elsewhere, when it is known.
     PlaceCase(
         "a course at another school is all that is known of 51 places",
-        [enrolment(MAJA, AUGUST), enrolment(MAJA, AUGUST, unit=OTHER, main=False), *later(49)],
-        where(OTHER),
+        [enrolment(MAJA, AUGUST), enrolment(MAJA, EIGHTEENTH, unit=OTHER, main=False), *later(49)],
+        where(OTHER, EIGHTEENTH),
     ),
 ]
 
 MOVED_WITHIN = [enrolment(MAJA, AUGUST, ends_on=MONDAY), enrolment(MAJA, TUESDAY)]
 
 CASES = [
-    # Monday lies before the only place known at its unit, or none is known there. gy-aspen < gy-björken on Tuesday.
+    # Monday lies before the only place known at its unit, or none is known there.
     case(
         "a lesson before the first of 50 places", [enrolment(MAJA, TUESDAY), *later(49), truant(MONDAY)], {}, as_of=None
     ),
