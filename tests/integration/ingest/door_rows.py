@@ -180,7 +180,7 @@ SOME_CODES_REFUSED = [5, True, {}, "U\x001", "U1\r\n", "U\u202e1", "U1 ", LONE_S
 NFD = "A\u030as"
 """Å with its ring apart."""
 NO_BOOL: list[Any] = [0, 1, 1.0, "true", "", [], {}]
-NO_INTEGER: list[Any] = ["60", "", 60.5, 0.1, True, [], [60], {}, NAN, HUGE, Raw("60.0"), Raw("6e1")]
+NO_INTEGER: list[Any] = ["60", "", 60.5, 0.1, True, [], [60], {}, NAN, HUGE]
 TOO_LARGE: list[Any] = [2**53, 2**63 - 1, 2**63, 2**64 - 1, 2**64, LONG]
 ARABIC = str.maketrans("0123456789", "\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669")
 FULLWIDTH = str.maketrans("0123456789", "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19")
