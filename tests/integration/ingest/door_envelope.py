@@ -94,6 +94,7 @@ SUBJECTS: list[Row] = [
             "civic:200801012384",
             "civic:20080161TF01",
             f"ss12000:{UUID}",
+            f"ss12000:{UUID.upper()}",
         ],
         [
             MISSING,

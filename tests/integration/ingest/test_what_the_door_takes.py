@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from services.ingest import bodies
+from shared.events import read_event
 from tests.integration.ingest.door_either import EITHER
 from tests.integration.ingest.door_envelope import ENVELOPE, REVISIONS, SUBJECTS
 from tests.integration.ingest.door_facts import ATTENDANCE, CLIMATE, ENROLMENTS, GRADES, STAFF
@@ -86,3 +87,14 @@ async def test_whatever_is_sent_is_answered_and_harms_nothing_beside_it(
             assert all(fault["path"] and fault["expected"] for fault in item["errors"])
         else:
             await outgoing.wait_for(id_behind(row, event_id))
+
+
+async def test_no_publisher_says_when_an_event_was_received_or_under_which_reference(
+    http: httpx.AsyncClient, outgoing: Outgoing
+) -> None:
+    plain, forged = attendance(now=NOW, id=new_id()), attendance(now=NOW, id=new_id())
+    forged |= {"recordedtime": "2001-01-01T00:00:00Z", "under": "0" * 64}
+    await answers(http, json.dumps(plain).encode(), json.dumps(forged).encode())
+    messages = [read_event((await outgoing.wait_for(item["id"]))[0].body) for item in (plain, forged)]
+    assert messages[0].under == messages[1].under
+    assert all(message.recordedtime and message.recordedtime >= NOW for message in messages)

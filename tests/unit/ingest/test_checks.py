@@ -41,7 +41,9 @@ ACCEPTED = {
     "a place that is over for six years": enrolment(data={"starts_on": on(-9 * 365), "ends_on": on(-6 * 365)}),
     "a place that ended without a day": enrolment(data={"starts_on": on(-9 * 365), "status": "ended"}),
     "enrolment of next term": enrolment(data={"starts_on": on(60)}),
-    "enrolment with a person": enrolment(data={"person": person("ss12000:" + "0" * 36, national_id="200801012384")}),
+    "enrolment with a person": enrolment(
+        data={"person": person("ss12000:0a6f3c1e-0000-0000-0000-0000000000ab", national_id="200801012384")}
+    ),
     "climate of last week": climate(),
     "climate of this week": climate("2026-W48"),
     "staff": staff(),
