@@ -17,7 +17,7 @@ from services.ingest.arrivals import Outcome, Status
 from services.ingest.door import HttpDoor
 from services.ingest.identity_store import People
 from services.ingest.problems import Problem
-from shared.events.envelope import Pseudonym
+from shared.events.values import Pseudonym
 
 
 class Fault(BaseModel):

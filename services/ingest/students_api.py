@@ -12,7 +12,7 @@ from services.ingest.access import Access
 from services.ingest.problems import Problem
 from services.ingest.spaces import system_of
 from services.ingest.students import Students
-from shared.events.envelope import StudentReference
+from shared.events.values import StudentReference
 
 Authority = Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="code of the authority")]
 Source = Annotated[str, Query(max_length=255, description="name of the system, or the whole `source` of its events")]

@@ -130,11 +130,6 @@ def _replaces(newer: Place, place: Place) -> bool:
     return overlap and not newer.is_paused
 
 
-def place_on(places: Iterable[Place], day: int) -> Place | None:
-    """Where the student is on a day, nothing where no place holds. Of places of one unit that hold the newest revision is it."""
-    return _place_on(standing(places), day)
-
-
 def _place_on(known: Iterable[Place], day: int) -> Place | None:
     of_units: dict[str, Place] = {}
     for place in known:
