@@ -136,7 +136,9 @@ def _wrong_time(event: DoorEvent, now: datetime) -> list[FieldError]:
     latest = now + AHEAD
     if event.time <= latest:
         return []
-    return [FieldError("$.time", _shown(event.time.isoformat()), f"no time in the future: {latest.isoformat()} at most")]
+    return [
+        FieldError("$.time", _shown(event.time.isoformat()), f"no time in the future: {latest.isoformat()} at most")
+    ]
 
 
 def _wrong_revision(event: DoorEvent, now: datetime) -> list[FieldError]:

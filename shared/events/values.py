@@ -128,8 +128,8 @@ Name = Annotated[
 ]
 """A person's name in Unicode NFC, without blanks at both ends; may be empty."""
 
-Code = Annotated[str, Spelt(128, f"^{seen(128)}$", "a code of 1 to 128 characters")]
-"""A code of the source system (school unit, group, course), in Unicode NFC."""
+Code = Annotated[str, Spelt(128, rf"^(?!\.\.?$){seen(128)}$", "a code of 1 to 128 characters, neither . nor ..")]
+"""A code of the source system (school unit, group, course), in Unicode NFC. No page could have `.` or `..` in its address."""
 
 Authority = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$", max_length=32)]
 """Code of a school authority."""
