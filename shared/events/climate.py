@@ -1,11 +1,11 @@
 """`climate.reported.v1`: safety, inclusion and relations of a group, from five answers up."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from shared.events.envelope import Fact
-from shared.events.values import Code
+from shared.events.values import WHOLE, Code
 
 MIN_ANSWERS = 5
 MOST_ANSWERS = 1_000_000
@@ -22,7 +22,7 @@ class ClimateReported(Fact):
     period: str = Field(
         pattern=r"^(19|20|21)[0-9]{2}-W(0[1-9]|[1-4][0-9]|5[0-3])$", max_length=8, description="ISO week, 2026-W07"
     )
-    answers: int = Field(ge=MIN_ANSWERS, le=MOST_ANSWERS)
+    answers: Annotated[int, Field(ge=MIN_ANSWERS, le=MOST_ANSWERS), WHOLE]
     safety: float = Field(ge=1.0, le=5.0)
     inclusion: float = Field(ge=1.0, le=5.0)
     relations: float = Field(ge=1.0, le=5.0)

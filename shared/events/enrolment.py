@@ -1,13 +1,13 @@
 """`enrolment.changed.v1`: a student's place at a school unit."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.events.envelope import StudentFact
-from shared.events.values import Code, Day, Groups, StaffId
+from shared.events.values import WHOLE, Code, Day, Groups, StaffId
 
 
 class EnrolmentStatus(StrEnum):
@@ -28,7 +28,7 @@ class EnrolmentChanged(StudentFact):
 
     programme: Code | None = None
     programme_type: Literal["preparatory", "vocational", "introductory"] | None = None
-    study_year: int | None = Field(default=None, ge=1, le=4)
+    study_year: Annotated[int, Field(ge=1, le=4), WHOLE] | None = None
     curriculum: Literal["gy11", "gy25"] | None = None
     groups: Groups = Field(default_factory=list)
     main: bool = Field(default=True, description="false for a course at another school beside the student's own")

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.events.envelope import StudentFact
-from shared.events.values import Code, Day, Name, Spelt, seen
+from shared.events.values import WHOLE, Code, Day, Name, Spelt, seen
 
 MARKS = frozenset({"A", "B", "C", "D", "E", "F", "-"})
 WARNINGS = frozenset({"open", "closed"})
@@ -47,7 +47,7 @@ class GradeRecorded(StudentFact):
         description="of Gy25: the same for all levels of a subject; the last passed one counts",
     )
     curriculum: Literal["gy11", "gy25"]
-    credits: int = Field(ge=0, le=400)
+    credits: Annotated[int, Field(ge=0, le=400), WHOLE]
     required: bool = Field(default=False, description="Swedish, English or mathematics required for the diploma")
     diploma_project: bool = False
     kind: GradeKind = Field(strict=False)

@@ -155,7 +155,14 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$", max_l
 Ascii = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$", max_length=255)]
 """A text for machines: printable ASCII without blanks."""
 
-Count = Annotated[int, Field(ge=0, le=MOST)]
+
+def _read_whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_read_whole)
+"""Of whole numbers, behind their bounds: `60.0` is one, too. JSON Schema says so, and some languages write it like that."""
+Count = Annotated[int, Field(ge=0, le=MOST), WHOLE]
 Quantity = Annotated[int, Field(ge=-MOST, le=MOST)] | Annotated[float, Field(ge=-MOST, le=MOST)]
 """A number of a reason or signal, whole or not."""
 Quantities = Annotated[dict[Word, Quantity], Field(max_length=20)]
