@@ -3,11 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from shared.events.envelope import Fact
-from shared.events.values import INVISIBLE, Code, InAll, Name, Spelt
+from shared.events.values import INVISIBLE, Code, FullName, InAll, Spelt
 
 _PART = rf"[^@\s{INVISIBLE}]{{1,252}}"
 Address = Annotated[str, Spelt(254, f"^{_PART}@{_PART}$", "an e-mail address", longest_bytes=254)]
@@ -27,7 +26,7 @@ class StaffRole(StrEnum):
 class StaffChanged(Fact):
     """A member of staff. Key: subject `staff:…`. `scope` holds codes of the school units and groups in their charge."""
 
-    name: Name = Field(min_length=1)
+    name: FullName
     email: Address
     roles: list[StaffRole] = Field(strict=False, max_length=10)
     scope: Annotated[list[Code], InAll(64 * 1024)] = Field(
@@ -35,10 +34,3 @@ class StaffChanged(Fact):
     )
     language: Literal["sv", "en"] = "sv"
     active: bool = True
-
-    @field_validator("name")
-    @classmethod
-    def _has_a_name(cls, value: str) -> str:
-        if not value:
-            raise PydanticCustomError("no_name", "a name")
-        return value

@@ -120,6 +120,12 @@ def _as_written(text: str) -> str:
     return _in_nfc(trimmed, LONGEST_NAME) if _SEEN.search(trimmed) else ""
 
 
+def _not_empty(text: str) -> str:
+    if not text:
+        raise PydanticCustomError("no_name", "a name")
+    return text
+
+
 Name = Annotated[
     str,
     StringConstraints(max_length=LONGEST_NAME),
@@ -127,6 +133,21 @@ Name = Annotated[
     WithJsonSchema({"type": "string", "maxLength": LONGEST_NAME, "pattern": rf"^\s*[^{_CONTROL}]*\s*$"}),
 ]
 """A person's name in Unicode NFC, without blanks at both ends; may be empty."""
+
+FullName = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_NAME),
+    AfterValidator(_as_written),
+    AfterValidator(_not_empty),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": LONGEST_NAME,
+            "pattern": rf"^\s*[^{_CONTROL}]*[^\s{INVISIBLE}][^{_CONTROL}]*\s*$",
+        }
+    ),
+]
+"""The same, never empty."""
 
 Code = Annotated[str, Spelt(128, rf"^(?!\.\.?$){seen(128)}$", "a code of 1 to 128 characters, neither . nor ..")]
 """A code of the source system (school unit, group, course), in Unicode NFC. No page could have `.` or `..` in its address."""
