@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -27,13 +27,14 @@ from shared.errors import Reject
 from shared.events import DOOR_TYPES
 from shared.messaging import topology
 from tests.extremes import LETTERS, Contract, Event, Extreme, bases
-from tests.integration.whole.conftest import PASSWORD, TOKEN, Whole
+from tests.integration.whole.conftest import PASSWORD, SERVICE_TOKEN, TOKEN, Whole
 
 pytestmark = pytest.mark.integration
 
 PATIENCE_SECONDS = 60.0
-OF_STUDENTS = {"kvar.attendance.recorded.v1", "kvar.grade.recorded.v1", "kvar.enrolment.changed.v1"}
-ENROLMENT, CLIMATE, STAFF = "kvar.enrolment.changed.v1", "kvar.climate.reported.v1", "kvar.staff.changed.v1"
+ATTENDANCE, ENROLMENT = "kvar.attendance.recorded.v1", "kvar.enrolment.changed.v1"
+CLIMATE, STAFF = "kvar.climate.reported.v1", "kvar.staff.changed.v1"
+OF_STUDENTS = {ATTENDANCE, ENROLMENT, "kvar.grade.recorded.v1"}
 KEPT = {"source", "subject", "state", "person"}
 """What is not extreme in an event that is so otherwise: it would be another source's, or a version of another fact."""
 CONTRACTS = {kind: Contract(DOOR_TYPES[kind].model_json_schema(), base) for kind, base in bases().items()}
@@ -67,7 +68,10 @@ def all_at_once(whole: Whole) -> Iterator[Sent]:
     """Of each type the smallest event that the door takes, and the largest in letters of one to four bytes."""
     for contract in CONTRACTS.values():
         extremes = [one for one in contract.extremes(()) if one.is_allowed and one.path[-1] not in KEPT]
-        base = {**contract.base, "source": f"{contract.base['source']}-all"}  # their ids are extreme, too, and must be new
+        base = {
+            **contract.base,
+            "source": f"{contract.base['source']}-all",
+        }  # their ids are extreme, too, and must be new
         smallest = sorted(extremes, key=lambda one: _size(one.value))
         yield Sent(_put_all(_own(base, "smallest"), smallest, whole))
         for letter in LETTERS:
@@ -154,6 +158,46 @@ async def test_what_is_accepted_is_shown_and_what_is_refused_is_named(whole: Who
     places = [place_of(report, number) for number, report in enumerate(reports)]
     assert {outcome["status"] for outcome in await publish(whole, places)} == {"accepted"}
     await shown(whole, database, accepted + places)
+    assert await left_over(whole) == {}
+    assert whole.complaints.told == []
+
+
+def in_need(now: datetime) -> Iterator[Sent]:
+    """A student with the longest names of everything, away for weeks, and the coach who has to be told."""
+    unit, coach, groups = "𝒳" * 128, f"staff:{'𝒳' * 200}", [f"{number:02}{'𝒳' * 126}" for number in range(32)]
+    yield _in_need(STAFF, coach, 0, name="𝒳" * 200, email=f"{'x' * 60}@{'y' * 60}.example", scope=[unit, *groups])
+    place = CONTRACTS[ENROLMENT].base["data"] | {
+        "school_unit": unit,
+        "groups": groups,
+        "coach": coach,
+        "programme": unit,
+    }
+    yield _in_need(ENROLMENT, f"id:{'𝒳' * 200}", 100, **place)
+    for number in range(1, 21):
+        lesson = {"lesson": f"{number:02}{'𝒳' * 126}", "school_unit": unit, "group": groups[0], "course": unit}
+        day = (now - timedelta(days=number)).isoformat()
+        yield _in_need(
+            ATTENDANCE, f"id:{'𝒳' * 200}", number, **lesson, starts_at=day, minutes=720, unexcused_minutes=720
+        )
+
+
+def _in_need(kind: str, subject: str, number: int, **data: Any) -> Sent:
+    base = {**CONTRACTS[kind].base, "source": "/authorities/2480/systems/need", "id": f"{'𝒳' * 200}{number}"}
+    return Sent({**base, "subject": subject, "data": {**base["data"], **data}})
+
+
+async def test_a_coach_is_told_of_a_student_with_the_longest_names(whole: Whole, database: mongo.Database) -> None:
+    sent = list(in_need(datetime.now(UTC).replace(microsecond=0)))
+    assert {outcome["status"] for outcome in await publish(whole, sent)} == {"accepted"}
+    archived = await database["events_archive"].find_one({"_id": sent[-1].key}) or {}
+    headers = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
+    async with httpx.AsyncClient(base_url=whole.url("notify"), headers=headers, trust_env=False) as client:
+
+        async def not_told() -> list[str] | str:
+            found = (await client.get("/v1/alerts", params={"student": archived["subject"]})).json()["items"]
+            return [alert["status"] for alert in found if alert["status"] != "sent"] if found else "no alert"
+
+        await until("the coach is told", not_told)
     assert await left_over(whole) == {}
     assert whole.complaints.told == []
 
