@@ -13,16 +13,17 @@ from services.ingest.spaces import system_of
 from services.ingest.students import Students
 from shared import problems
 from shared.events.door import SPACE
-from shared.events.values import Authority, StudentReference
+from shared.events.values import INVISIBLE, Authority, Spelt, StudentReference
 
 OfAuthority = Annotated[Authority, Query(description="code of the authority")]
 Source = Annotated[
     str,
-    Query(
-        max_length=255,
-        pattern=rf"^(/authorities/[A-Za-z0-9_-]{{1,32}}/systems/{SPACE}(/\S*)?|{SPACE})$",
-        description="name of the system, or the whole `source` of its events",
+    Spelt(
+        255,
+        rf"^(/authorities/[A-Za-z0-9_-]{{1,32}}/systems/{SPACE}(/[^\s{INVISIBLE}]*)?|{SPACE})$",
+        "the name of a system, or /authorities/AUTHORITY/systems/NAME",
     ),
+    Query(description="name of the system, or the whole `source` of its events"),
 ]
 Reference = Annotated[StudentReference, Query(description="as the system sends it")]
 
@@ -67,9 +68,8 @@ def router(students: Students, access: Access) -> APIRouter:
             authority, source if source.startswith("/") else f"/authorities/{authority}/systems/{source}"
         )
         if system is None:
-            raise Problem(
-                HTTPStatus.NOT_FOUND, f"source: no system of this authority, /authorities/{authority}/systems/NAME"
-            )
+            expected = f"source: the name of a system, or /authorities/{authority}/systems/NAME"
+            raise Problem(HTTPStatus.NOT_FOUND, expected)
         found = await students.find(authority, system, reference)
         if found is None:
             raise Problem(HTTPStatus.NOT_FOUND, "nobody is known under this reference of this system")
