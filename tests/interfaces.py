@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ def fuzz(
             *options,
         ],
         cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(HOOKS.parents[1])},
         capture_output=True,
         text=True,
         timeout=RUN_SECONDS,

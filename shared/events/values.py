@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import (
@@ -64,7 +65,7 @@ def _in_nfc(text: str, longest: int) -> str:
     return normal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spelt:
     """A code or id, since two spellings of one school are one school: in Unicode NFC, nothing in it that cannot be seen.
 
@@ -79,6 +80,10 @@ class Spelt:
     pattern: str
     expected: str
     longest_bytes: int | None = None
+
+    @cached_property
+    def _looks(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """See pydantic."""
@@ -96,9 +101,11 @@ class Spelt:
         """
         if len(text) > self.longest:
             raise PydanticCustomError("too_long", "at most {longest} characters", {"longest": self.longest})
+        if text.isascii() and self._looks.fullmatch(text):
+            return text  # nearly all are, and this is asked some ten times an event
         if _INVISIBLE.search(text):
             raise PydanticCustomError("control_character", "no control or invisible characters")
-        if not re.fullmatch(self.pattern, text):
+        if not self._looks.fullmatch(text):
             is_blank = any(part != part.strip() for part in (text, text.partition(":")[2]))
             expected = "no blanks at the beginning or end" if is_blank else self.expected
             raise PydanticCustomError("spelling", "{expected}", {"expected": expected})
@@ -192,8 +199,8 @@ Points = Annotated[int, Field(ge=0, le=100)]
 
 _YEARS = "(19|20|21)[0-9]{2}"
 """Beyond people's lives nothing is said of them; near the years 1 and 9999 a time has no date in every zone."""
-_DAY = rf"^{_YEARS}-[0-9]{{2}}-[0-9]{{2}}$"
-_TIME = (
+_DAY = re.compile(rf"^{_YEARS}-[0-9]{{2}}-[0-9]{{2}}$")
+_TIME = re.compile(
     rf"^{_YEARS}-[0-9]{{2}}-[0-9]{{2}}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,9}})?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
@@ -203,7 +210,7 @@ def _read_day(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        if re.fullmatch(_DAY, value):
+        if _DAY.fullmatch(value):
             return date.fromisoformat(value)
     except ValueError:
         pass  # such as February 30
@@ -214,7 +221,7 @@ def _read_time(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        if re.fullmatch(_TIME, value):
+        if _TIME.fullmatch(value):
             return datetime.fromisoformat(value.upper())
     except ValueError:
         pass
@@ -224,13 +231,13 @@ def _read_time(value: object) -> object:
 Day = Annotated[
     date,
     BeforeValidator(_read_day),
-    WithJsonSchema({"type": "string", "format": "date", "maxLength": 10, "pattern": _DAY}),
+    WithJsonSchema({"type": "string", "format": "date", "maxLength": 10, "pattern": _DAY.pattern}),
 ]
 """A day, `YYYY-MM-DD`."""
 Time = Annotated[
     AwareDatetime,
     BeforeValidator(_read_time),
-    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 35, "pattern": _TIME}),
+    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 35, "pattern": _TIME.pattern}),
 ]
 """A time with its offset, as RFC 3339 writes it; digits beyond microseconds are dropped."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,14 +12,9 @@ from services.ingest import checks
 from services.ingest.spaces import Spaces
 from shared.errors import Reject
 from shared.events import DOOR_TYPES
-from tests.extremes import Contract, Event, bases
+from tests.extremes import BEYOND_SCHEMAS, Contract, Event, bases
 
 BASES = bases()
-BEYOND_SCHEMAS = re.compile(
-    r"\$\.(authority|source|time|data\.(revision|starts_at|recorded_on|starts_on|ends_on|period|(un)?excused_minutes"
-    r"|value|email|groups|scope|person\.(family_name|references(\[\d+\]\.space)?)|coach\.space|coaches\[\d+\]\.space))"
-)
-"""Whose token it is, what day it is, how fields belong together, how long something is in bytes."""
 
 
 def refusals(event: Event) -> list[str]:
