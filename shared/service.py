@@ -17,7 +17,7 @@ import uvicorn
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from fastapi import FastAPI
 
-from shared import mongo
+from shared import mongo, problems
 from shared.errors import Outage
 from shared.messaging.broker import attached, build_broker, declare_topology
 from shared.messaging.intake import Intake
@@ -64,8 +64,10 @@ def connect(name: str, settings: Settings) -> Running:
     )
 
 
-def build_app(running: Running, start: Start, *, title: str, description: str) -> FastAPI:
-    """The service's HTTP application; its lifespan owns all the rest."""
+def build_app(
+    running: Running, start: Start, *, title: str, description: str, show: problems.Show = problems.problem
+) -> FastAPI:
+    """The service's HTTP application; its lifespan owns all the rest. `show`: how it answers an error."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -83,6 +85,7 @@ def build_app(running: Running, start: Start, *, title: str, description: str) -
     app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.running = running
     app.include_router(operations_router(running.health))
+    problems.install(app, show)
     return app
 
 

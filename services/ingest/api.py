@@ -11,13 +11,14 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from services.ingest import bodies, problems
+from services.ingest import bodies
 from services.ingest.access import Access
 from services.ingest.arrivals import Outcome, Status
 from services.ingest.door import HttpDoor
 from services.ingest.identity_store import People
 from services.ingest.problems import Problem
-from shared.events.envelope import Pseudonym
+from shared import problems
+from shared.events.values import Pseudonym
 
 
 class Fault(BaseModel):

@@ -117,7 +117,7 @@ def check(item: Any, authorities: AbstractSet[str], now: datetime, zone: tzinfo,
     if not isinstance(item, dict):
         raise Reject("no event", (FieldError("$", _shown(item), "a JSON object: one CloudEvent"),))
     event = read_door_event(item)
-    wrong_time = [*_wrong_revision(event, now), *_wrong_dates(event, now, zone)]
+    wrong_time = [*_wrong_time(event, now), *_wrong_revision(event, now), *_wrong_dates(event, now, zone)]
     if errors := [*_wrong_publisher(event, authorities), *spaces.faults(event), *wrong_time]:
         raise Reject("the event cannot be accepted from this publisher or at this time", tuple(errors))
     return event
@@ -127,11 +127,18 @@ def _wrong_publisher(event: DoorEvent, authorities: AbstractSet[str]) -> list[Fi
     if event.authority not in authorities:
         return [FieldError("$.authority", _shown(event.authority), "the publisher's own authority")]
     if system_of(event.authority, event.source) is None:
-        expected = (
-            f"/authorities/{event.authority}/systems/NAME, NAME of at most 64 letters (a to z), digits and . _ ~ -"
-        )
-        return [FieldError("$.source", _shown(event.source), expected)]
+        return [FieldError("$.source", _shown(event.source), f"/authorities/{event.authority}/systems/NAME")]
     return []
+
+
+def _wrong_time(event: DoorEvent, now: datetime) -> list[FieldError]:
+    """Nothing was recorded before it came: a clock that is wrong, or another meaning than this field has. It may be long ago."""
+    latest = now + AHEAD
+    if event.time <= latest:
+        return []
+    return [
+        FieldError("$.time", _shown(event.time.isoformat()), f"no time in the future: {latest.isoformat()} at most")
+    ]
 
 
 def _wrong_revision(event: DoorEvent, now: datetime) -> list[FieldError]:
@@ -171,9 +178,8 @@ def _wrong_place(place: EnrolmentChanged, time: datetime, now: datetime, today: 
     if place.ends_on is not None and place.ends_on < today - SCHOOL_CAREER:
         errors.append(_outside("ends_on", place.ends_on.isoformat(), today - SCHOOL_CAREER, None))
     ends_by_its_time = place.ends_on is None and place.status is EnrolmentStatus.ENDED
-    if ends_by_its_time and not now - SCHOOL_CAREER <= time <= now + AHEAD:
-        first, last = today - SCHOOL_CAREER, today + AHEAD
-        expected = f"from {first} to {last}: a place that has ended without ends_on ends on this day"
+    if ends_by_its_time and time < now - SCHOOL_CAREER:
+        expected = f"from {today - SCHOOL_CAREER}: a place that has ended without ends_on ends on this day"
         errors.append(FieldError("$.time", _shown(time.isoformat()), expected))
     return errors
 

@@ -130,7 +130,6 @@ def _explained(response: httpx.Response) -> str:
         for item in problem.get("items", [])
         for error in item.get("errors", [])
     ]
-    faults += [f"  {error['path']}: {error['expected']}" for error in problem.get("errors", [])]
     return "\n".join([f"{problem['title']}: {problem['detail']}", *faults])
 
 

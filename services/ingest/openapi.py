@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from services.ingest.problems import ProblemDetails
 from shared.events.door import DoorEvent
 
 if TYPE_CHECKING:
@@ -31,6 +30,5 @@ def install(app: FastAPI) -> None:
 
 def _contracts() -> dict[str, Any]:
     event = TypeAdapter[BaseModel](DoorEvent).json_schema(ref_template=TEMPLATE)
-    problem = ProblemDetails.model_json_schema(ref_template=TEMPLATE)
     parts = event.pop("$defs")
-    return {**parts, "DoorEvent": event, "ProblemDetails": problem}
+    return {**parts, "DoorEvent": event}

@@ -1,17 +1,13 @@
 """HTTP: what was refused, for its publisher (`/v1`) and for the operator (`/internal`, everybody's)."""
 
-import base64
-import binascii
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel
 
-from services.ingest import problems
 from services.ingest.access import Access
 from services.ingest.api import Fault, Receipt, answer
 from services.ingest.arrivals import Arrival, Status
@@ -19,19 +15,23 @@ from services.ingest.bodies import read_item
 from services.ingest.door import HttpDoor
 from services.ingest.problems import Problem
 from services.ingest.rejected import Cursor, Rejected, RejectedItems, RejectedStatus
+from shared import problems
 
 PAGE = 100
 LONGEST_PAGE = 1000
 
 Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="items a page")]
-After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+After = Annotated[
+    str | None, Query(pattern=r"^[0-9]{1,13}-[0-9a-f]{32}$", max_length=46, description="`next` of the page before")
+]
+"""Milliseconds since 1970 and id of the last item; thirteen digits reach to the year 2286."""
 Confirm = Annotated[
     bool,
     Query(
         description="it is right although it contradicts what is known: the new national id or staff member replaces it"
     ),
 ]
-ItemId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+ItemId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", max_length=32)]
 
 
 class RejectedAnswer(BaseModel):
@@ -157,12 +157,9 @@ def _answer(item: Rejected) -> RejectedAnswer:
 
 
 def _cursor(item: Rejected) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([item.received_at, item.id])).decode()
+    return f"{round(item.received_at.timestamp() * 1000)}-{item.id}"
 
 
 def _read_cursor(text: str) -> Cursor:
-    try:
-        received_at, item_id = orjson.loads(base64.urlsafe_b64decode(text))
-        return Cursor(datetime.fromisoformat(received_at), str(item_id))
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "after: the `next` of a page is needed") from error
+    milliseconds, _, item_id = text.partition("-")
+    return Cursor(datetime.fromtimestamp(int(milliseconds) / 1000, UTC), item_id)

@@ -7,15 +7,24 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from services.ingest import problems
 from services.ingest.access import Access
 from services.ingest.problems import Problem
 from services.ingest.spaces import system_of
 from services.ingest.students import Students
-from shared.events.envelope import StudentReference
+from shared import problems
+from shared.events.door import SPACE
+from shared.events.values import INVISIBLE, Authority, Spelt, StudentReference
 
-Authority = Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="code of the authority")]
-Source = Annotated[str, Query(max_length=255, description="name of the system, or the whole `source` of its events")]
+OfAuthority = Annotated[Authority, Query(description="code of the authority")]
+Source = Annotated[
+    str,
+    Spelt(
+        255,
+        rf"^(/authorities/[A-Za-z0-9_-]{{1,32}}/systems/{SPACE}(/[^\s{INVISIBLE}]*)?|{SPACE})$",
+        "the name of a system, or /authorities/AUTHORITY/systems/NAME",
+    ),
+    Query(description="name of the system, or the whole `source` of its events"),
+]
 Reference = Annotated[StudentReference, Query(description="as the system sends it")]
 
 
@@ -53,14 +62,14 @@ def router(students: Students, access: Access) -> APIRouter:
             HTTPStatus.SERVICE_UNAVAILABLE,
         ),
     )
-    async def student(authority: Authority, source: Source, reference: Reference) -> StudentAnswer:
+    async def student(authority: OfAuthority, source: Source, reference: Reference) -> StudentAnswer:
         """Who a publisher's reference is, for a service or an operator that may know it."""
         system = system_of(
             authority, source if source.startswith("/") else f"/authorities/{authority}/systems/{source}"
         )
         if system is None:
             expected = f"source: the name of a system, or /authorities/{authority}/systems/NAME"
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, expected)
+            raise Problem(HTTPStatus.NOT_FOUND, expected)
         found = await students.find(authority, system, reference)
         if found is None:
             raise Problem(HTTPStatus.NOT_FOUND, "nobody is known under this reference of this system")

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hmac
 from datetime import date, datetime
+from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Security
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from services.notify.alert_store import Alerts, Filter
 from services.notify.alerts import Alert, AlertState, Refusal
-from shared.errors import Outage
 from shared.events import Level
+from shared.events.values import AlertId, Authority, Pseudonym
+from shared.problems import told
 
 PAGE_LIMIT = 500
 BEARER = HTTPBearer(auto_error=False, description="service token")
+COMMON = told(
+    {HTTPStatus.UNAUTHORIZED: "no service token", HTTPStatus.SERVICE_UNAVAILABLE: "the database is away: try again"}
+)
 
 
 class RefusalOut(BaseModel):
@@ -78,37 +83,27 @@ def alerts_router(alerts: Alerts, token: str) -> APIRouter:
 
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[Depends(operator)])
 
-    @router.get("", responses={401: {"description": "no service token"}, 503: {"description": "the database is away"}})
+    @router.get("", responses=COMMON)
     async def list_alerts(
         status: Annotated[AlertState | None, Query(description="only in this state")] = None,
-        student: Annotated[str | None, Query(max_length=64, description="only of this pseudonym")] = None,
-        authority: Annotated[str | None, Query(max_length=32)] = None,
-        after: Annotated[str | None, Query(max_length=128, description="id of the last alert seen")] = None,
+        student: Annotated[Pseudonym | None, Query(description="only of this pseudonym")] = None,
+        authority: Annotated[Authority | None, Query(description="only of this authority's students")] = None,
+        after: Annotated[AlertId | None, Query(description="id of the last alert seen")] = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
     ) -> AlertPage:
         """Alerts by state, student or authority."""
-        try:
-            found = await alerts.page(Filter(status, student, authority), after, limit)
-        except Outage as outage:
-            raise _away(outage) from outage
+        found = await alerts.page(Filter(status, student, authority), after, limit)
         return AlertPage(items=[_shown(alert) for alert in found], next=found[-1].id if len(found) == limit else None)
 
-    @router.get("/{alert_id}", responses={401: {"description": "no service token"}, 404: {"description": "unknown"}})
-    async def one_alert(alert_id: str) -> AlertOut:
+    @router.get("/{alert_id}", responses=COMMON | told({HTTPStatus.NOT_FOUND: "no such alert"}))
+    async def one_alert(alert_id: Annotated[AlertId, Path()]) -> AlertOut:
         """One alert by its id, `p_…:3`."""
-        try:
-            found = await alerts.one(alert_id)
-        except Outage as outage:
-            raise _away(outage) from outage
+        found = await alerts.one(alert_id)
         if found is None:
             raise HTTPException(404, "no such alert")
         return _shown(found)
 
     return router
-
-
-def _away(outage: Outage) -> HTTPException:
-    return HTTPException(503, str(outage), {"Retry-After": "5"})
 
 
 def _shown(alert: Alert) -> AlertOut:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException as RoutingException
 
-from services.reporting.reading import Ambiguous, BadCursor, Missing
-from shared.errors import Outage
-from shared.status_phrases import phrase
+from services.reporting.reading import Ambiguous, Missing
+from shared.problems import Show, problem
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Response
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
 
 USER = "kvar"
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Kvar", charset="UTF-8"'}
-RETRY_AFTER_SECONDS = 5
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
@@ -62,8 +57,8 @@ _basic = _Utf8Basic(
 Guard = Callable[..., Awaitable[None]]
 """A dependency that raises 401 unless the request may pass."""
 
-ShowProblem = Callable[["Request", int, str], "Response"]
-"""Makes an error readable for whoever asked: a person or a program."""
+ShowPage = Callable[[Request, int, str], "Response"]
+"""Makes a page of an error."""
 
 
 def password_guard(password: str) -> Guard:
@@ -79,47 +74,35 @@ def password_guard(password: str) -> Guard:
     return guard
 
 
-def problem(_: Request, status: int, detail: str) -> JSONResponse:
-    """An error as RFC 9457 has it."""
-    content = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
-    return JSONResponse(content, status, media_type="application/problem+json")
+def show_with(page: ShowPage) -> Show:
+    """Answers an error as a page where a person looks, as problem details elsewhere."""
 
-
-def install_problems(app: FastAPI, page: ShowProblem) -> None:
-    """Answers every foreseen error: as a page where a person looks, as problem+json elsewhere."""
-
-    def answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-        path = request.url.path
-        show = problem if path.startswith(("/v1/", "/health/", "/metrics", "/openapi.json")) else page
-        response = show(request, status, detail)
+    def show(
+        request: Request,
+        status: int,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> Response:
+        if request.url.path.startswith(("/v1/", "/health/", "/metrics", "/openapi.json")):
+            return problem(request, status, detail, headers, more)
+        response = page(request, status, detail)
         response.headers.update(headers or {})
         return response
 
-    @app.exception_handler(RoutingException)
-    async def http_error(request: Request, error: RoutingException) -> Response:
-        return answer(request, error.status_code, str(error.detail), dict(error.headers or {}))
+    return show
 
-    @app.exception_handler(RequestValidationError)
-    async def bad_parameter(request: Request, error: RequestValidationError) -> Response:
-        found = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, found)
 
-    @app.exception_handler(BadCursor)
-    async def bad_cursor(request: Request, _: BadCursor) -> Response:
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "query.after: not a cursor that a page gave out")
+def install_problems(app: FastAPI, show: Show) -> None:
+    """Answers what there is not, and what cannot be told apart."""
 
     @app.exception_handler(Missing)
     async def missing(request: Request, error: Missing) -> Response:
-        return answer(request, HTTPStatus.NOT_FOUND, str(error))
+        return show(request, HTTPStatus.NOT_FOUND, str(error))
 
     @app.exception_handler(Ambiguous)
     async def ambiguous(request: Request, error: Ambiguous) -> Response:
-        return answer(request, HTTPStatus.CONFLICT, str(error))
-
-    @app.exception_handler(Outage)
-    async def outage(request: Request, _: Outage) -> Response:
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "the database is away", headers)
+        return show(request, HTTPStatus.CONFLICT, str(error))
 
 
 class SecurityHeaders:

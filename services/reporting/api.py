@@ -1,36 +1,39 @@
 """The JSON interface, `/v1/…`: school units and students. HTTP Basic; errors are `application/problem+json`."""
 
-from typing import Annotated, Any, Literal
+from http import HTTPStatus
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 
 from services.reporting.access import Guard
-from services.reporting.models import PSEUDONYM, Problem, Student, Students
+from services.reporting.models import PSEUDONYM, Student, Students
 from services.reporting.reading import LEVELS, Reader
 from services.reporting.unit_models import UnitDetails, Units
 from shared.events import Level
 from shared.events.places import Presence
+from shared.events.values import Authority, Code, Pseudonym
+from shared.problems import told
 
 MAX_LIMIT = 500
 
 LevelName = Literal["universal", "targeted", "individual", "without_data"]
-Authority = Annotated[
-    str | None, Query(description="code of the authority; needed only where several use the same code of a unit")
+OfAuthority = Annotated[
+    Authority | None, Query(description="code of the authority; needed only where several use the same code of a unit")
 ]
-Code = Annotated[str, Path(description="code of the school unit, as the source writes it", max_length=128)]
+UnitCode = Annotated[Code, Path(description="code of the school unit, as the source writes it")]
+OfUnit = Annotated[Code | None, Query(description="only students of this unit; protected ones are in no unit's list")]
+OfStudent = Annotated[Pseudonym, Path(examples=[PSEUDONYM])]
+After = Annotated[
+    str | None, Query(pattern=r"^[0-9]{4}p_[a-z2-7]{26}$", max_length=32, description="`next` of the page before")
+]
 
-
-def _problems(**statuses: str) -> dict[int | str, dict[str, Any]]:
-    return {
-        int(status.removeprefix("s")): {
-            "description": text,
-            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-        }
-        for status, text in statuses.items()
+COMMON = told(
+    {
+        HTTPStatus.UNAUTHORIZED: "no or wrong credentials",
+        HTTPStatus.SERVICE_UNAVAILABLE: "the database is away: try again",
     }
-
-
-COMMON = _problems(s401="no or wrong credentials", s503="the database is away: try again")
+)
+NO_UNIT = told({HTTPStatus.NOT_FOUND: "no such unit", HTTPStatus.CONFLICT: "several authorities use the code"})
 
 
 def api_router(reader: Reader, guard: Guard) -> APIRouter:
@@ -49,9 +52,9 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
     @router.get(
         "/units/{code:path}",
         summary="One school unit",
-        responses=_problems(s404="no such unit", s409="several authorities use the code"),
+        responses=NO_UNIT,
     )
-    async def unit(code: Code, authority: Authority = None) -> UnitDetails:
+    async def unit(code: UnitCode, authority: OfAuthority = None) -> UnitDetails:
         """Counts, freshness, the newest climate of the unit and of the groups of its active students, and what worsens for a
         whole group or the whole unit.
         """
@@ -60,16 +63,12 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
     @router.get(
         "/students",
         summary="Students, most at risk first",
-        responses=_problems(
-            s404="no such unit", s409="several authorities use the code", s422="a parameter cannot be used"
-        ),
+        responses=NO_UNIT,
     )
     async def students(
         *,
-        school_unit: Annotated[
-            str | None, Query(description="only students of this unit; protected ones are in no unit's list")
-        ] = None,
-        authority: Authority = None,
+        school_unit: OfUnit = None,
+        authority: OfAuthority = None,
         level: Annotated[LevelName | None, Query(description="only this level")] = None,
         status: Annotated[
             Presence, Query(description="of the enrolment today, at the unit where one is given")
@@ -82,7 +81,7 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
             ),
         ] = False,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="students on a page")] = 50,
-        after: Annotated[str | None, Query(description="`next` of the page before")] = None,
+        after: After = None,
     ) -> Students:
         """A page of students in the order of need: level, then score; those without data come last.
 
@@ -95,8 +94,10 @@ def api_router(reader: Reader, guard: Guard) -> APIRouter:
         )
         return Students(students=page.students, next=page.next)
 
-    @router.get("/students/{pseudonym}", summary="One student", responses=_problems(s404="no such student"))
-    async def student(pseudonym: Annotated[str, Path(examples=[PSEUDONYM])]) -> Student:
+    @router.get(
+        "/students/{pseudonym}", summary="One student", responses=told({HTTPStatus.NOT_FOUND: "no such student"})
+    )
+    async def student(pseudonym: OfStudent) -> Student:
         """Level, score, every reason with its numbers and dates, freshness and enrolments."""
         return await reader.student(pseudonym)
 

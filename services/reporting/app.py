@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from services.reporting.access import SecurityHeaders, install_problems, password_guard
+from services.reporting.access import SecurityHeaders, install_problems, password_guard, show_with
 from services.reporting.api import api_router
 from services.reporting.climate import ClimateStore
 from services.reporting.clock import Clock
@@ -70,11 +70,12 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastAPI:
         async with batcher, background(SERVICE, counter.rounds(), gauge.rounds(), mover.rounds()):
             yield
 
-    app = build_app(running, start, title="Kvar reporting", description=DESCRIPTION)
     pages = Pages(clock)
+    show = show_with(pages.problem)
+    app = build_app(running, start, title="Kvar reporting", description=DESCRIPTION, show=show)
     reader = Reader(students, units, climate, signals, clock)
     app.include_router(api_router(reader, guard))
     app.include_router(pages_router(reader, guard, pages))
-    install_problems(app, pages.problem)
+    install_problems(app, show)
     app.add_middleware(SecurityHeaders)
     return app

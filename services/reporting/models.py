@@ -107,15 +107,6 @@ class Students(Answer):
     )
 
 
-class Problem(Answer):
-    """An error, RFC 9457."""
-
-    type: str = "about:blank"
-    title: str = Field(examples=["Not Found"])
-    status: int = Field(examples=[404])
-    detail: str = Field(examples=["no such student"])
-
-
 def summary(view: StudentView, day: int) -> StudentSummary:
     """A student as shown in a list on a day (its day number)."""
     risk, stay = view.risk, view.stay(day)

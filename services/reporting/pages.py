@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.reporting import words
-from services.reporting.api import LevelName, level_choice
+from services.reporting.api import After, LevelName, OfAuthority, OfStudent, UnitCode, level_choice
 from services.reporting.texts import TEXTS
 from shared.events import Level
 from shared.events.places import Presence
@@ -58,7 +58,8 @@ class Pages:
         language = language_of(request)
         page = self._environment.get_template(template).render(
             language=language,
-            other_language=_address(request.url.path, {**request.query_params, "lang": _OTHER[language]}),
+            # Without a path: the page itself, whatever its address begins with.
+            other_language="?" + urlencode({**request.query_params, "lang": _OTHER[language]}),
             text=TEXTS[language],
             words=words,
             wording=WORDINGS[language],
@@ -89,12 +90,8 @@ def language_of(request: Request) -> Language:
 def _link(language: str | None, path: Iterable[str], **query: object) -> str:
     """Address of a page. `path`: its parts, each quoted; a language chosen by hand goes along."""
     address = "/" + "/".join(quote(part, safe="") for part in path)
-    return _address(address, {**query, "lang": language}, quoted=True)
-
-
-def _address(path: str, query: dict[str, Any], *, quoted: bool = False) -> str:
-    given = urlencode({name: value for name, value in query.items() if value is not None})
-    return (path if quoted else quote(path)) + (f"?{given}" if given else "")
+    given = {name: value for name, value in {**query, "lang": language}.items() if value is not None}
+    return f"{address}?{urlencode(given)}" if given else address
 
 
 def bar_of(unit: Unit) -> list[tuple[str, float, float]]:
@@ -128,13 +125,13 @@ def pages_router(reader: Reader, guard: Guard, pages: Pages) -> APIRouter:
     @router.get("/units/{code:path}", dependencies=closed)
     async def unit(
         request: Request,
-        code: str,
+        code: UnitCode,
         *,
-        authority: str | None = None,
+        authority: OfAuthority = None,
         level: LevelName | None = None,
         status: Presence = Presence.ACTIVE,
         stale: bool = False,
-        after: str | None = None,
+        after: After = None,
     ) -> Response:
         found = await reader.unit(code, authority)
         key = await reader.unit_key(code, found.authority)
@@ -146,7 +143,7 @@ def pages_router(reader: Reader, guard: Guard, pages: Pages) -> APIRouter:
         return pages.render(request, "unit.html", content)
 
     @router.get("/students/{pseudonym}", dependencies=closed)
-    async def student(request: Request, pseudonym: str) -> Response:
+    async def student(request: Request, pseudonym: OfStudent) -> Response:
         return pages.render(request, "student.html", {"student": await reader.student(pseudonym)})
 
     return router

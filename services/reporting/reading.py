@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from services.reporting.unit_models import Unit, UnitDetails
 
 LEVELS: tuple[Level | None, ...] = (*Level, None)
-_CURSOR = re.compile(r"\d{4}p_[a-z2-7]{26}")
 
 
 class Missing(Exception):
@@ -32,10 +30,6 @@ class Missing(Exception):
 
 class Ambiguous(Exception):
     """Several authorities use the unit's code."""
-
-
-class BadCursor(Exception):
-    """The cursor is none that a page gave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +104,8 @@ class Reader:
         """A page of students, most at risk first. `stale`: only those of whom nothing is registered any more.
 
         Raises:
-            BadCursor: `after` is none that a page gave out.
             Outage: the database is away.
         """
-        if after is not None and not _CURSOR.fullmatch(after):
-            raise BadCursor
         views = await self._students.page(
             presence=presence, unit=unit, levels=levels, stale=stale, after=after or "", limit=limit + 1
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from shared.events import Level
-from shared.events.places import Presence
+from shared.events.places import Presence, unit_groups
 
 STALE_WEEKDAYS = 2
 """A register is often taken on the next day; from the second weekday on somebody should ask why."""
@@ -78,7 +78,7 @@ def count(rows: Iterable[Row]) -> UnitCounts:
         levels={level: levels[level] for level in Level},
         without_data=levels[None],
         fresh_until=max((row.fresh_until for row in own if row.fresh_until is not None), default=None),
-        groups=tuple(sorted({group for row in active for group in row.groups})),
+        groups=tuple(unit_groups(row.groups for row in active)),
         not_registered=sum(row.stale for row in active),
     )
 

@@ -15,6 +15,7 @@ from services.scoring.records import Noted
 from services.scoring.rules import Rules
 from services.scoring.signal_messages import Said, group_reasons
 from services.scoring.signals import MEMBERS_AT_A_TIME, Judged, judge, stale_since
+from shared.events.places import unit_groups
 
 
 @dataclass(slots=True)
@@ -27,24 +28,24 @@ class UnitJudged:
 
 def group_subjects(unit: str, members: Iterable[Member]) -> list[str]:
     """The unit and all its groups, as events name them."""
-    return [f"unit:{unit}", *(f"group:{code}" for code in sorted({code for one in members for code in one.groups}))]
+    return [f"unit:{unit}", *(f"group:{code}" for code in unit_groups(one.groups for one in members))]
 
 
 def judge_unit(
     unit: str, members: Sequence[Member], climate: Mapping[str, Sequence[Version]], rules: Rules
 ) -> Generator[None, None, UnitJudged]:
     """Judges a unit and its groups. Yields every few milliseconds, where others may go on."""
-    whole, groups = Party(), dict[str, Party]()
+    whole, groups = Party(), {code: Party() for code in unit_groups(one.groups for one in members)}
     for number, member in enumerate(members):
         if number % MEMBERS_AT_A_TIME == MEMBERS_AT_A_TIME - 1:
             yield
         whole.add(member)
-        for code in member.groups:
-            groups.setdefault(code, Party()).add(member)
+        for code in groups.keys() & set(member.groups):
+            groups[code].add(member)
     known = UnitClimate(unit, {subject: reports(versions) for subject, versions in climate.items()})
     least = rules.group_signals.min_students
     found = UnitJudged(school_days=whole.school_days(least))
-    for code, group in sorted(groups.items()):
+    for code, group in groups.items():
         yield
         if len(group.members) >= least:
             found.by_subject[f"group:{code}"] = yield from judge(f"group:{code}", group, whole, known, rules)

@@ -9,7 +9,6 @@ from shared.events.climate import ClimateReported
 from shared.events.door import DOOR_TYPES, DoorEnrolmentChanged, Person, read_door_event
 from shared.events.enrolment import EnrolmentChanged, EnrolmentStatus
 from shared.events.envelope import (
-    Code,
     Envelope,
     Fact,
     Precedence,
@@ -45,6 +44,7 @@ from shared.events.risk import (
     RiskScored,
 )
 from shared.events.staff import StaffChanged, StaffRole
+from shared.events.values import Code
 
 __all__ = [
     "BEHIND_TYPES",

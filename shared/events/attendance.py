@@ -1,11 +1,16 @@
 """`attendance.recorded.v1`: one student, one lesson."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.events.envelope import Code, StudentFact
+from shared.events.envelope import StudentFact
+from shared.events.values import WHOLE, Code, Time
+
+LONGEST_LESSON = 720
+Absence = Annotated[int, Field(ge=0, le=LONGEST_LESSON), WHOLE]
 
 
 class AttendanceState(StrEnum):
@@ -31,11 +36,11 @@ class AttendanceRecorded(StudentFact):
     lesson: Code = Field(description="the source's stable id of this occurrence")
     group: Code | None = None
     course: Code | None = None
-    starts_at: AwareDatetime
-    minutes: int = Field(ge=1, le=720, description="scheduled for this student")
+    starts_at: Time
+    minutes: Annotated[int, Field(ge=1, le=LONGEST_LESSON), WHOLE] = Field(description="scheduled for this student")
     state: AttendanceState = Field(strict=False)
-    excused_minutes: int = Field(default=0, ge=0)
-    unexcused_minutes: int = Field(default=0, ge=0)
+    excused_minutes: Absence = 0
+    unexcused_minutes: Absence = 0
     late: bool = Field(default=False, description="the unexcused minutes come from arriving late")
 
     @field_validator("excused_minutes", "unexcused_minutes")

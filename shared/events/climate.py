@@ -1,10 +1,11 @@
 """`climate.reported.v1`: safety, inclusion and relations of a group, from five answers up."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.events.envelope import Code, Fact
+from shared.events.envelope import Fact
+from shared.events.values import WHOLE, Code
 
 MIN_ANSWERS = 5
 MOST_ANSWERS = 1_000_000
@@ -18,9 +19,11 @@ class ClimateReported(Fact):
     """
 
     school_unit: Code | None = Field(default=None, description="of a group: the unit whose group it is")
-    period: str = Field(pattern=r"^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$", description="ISO week, 2026-W07")
-    answers: int = Field(ge=MIN_ANSWERS, le=MOST_ANSWERS)
-    safety: float = Field(ge=1.0, le=5.0, strict=False)
-    inclusion: float = Field(ge=1.0, le=5.0, strict=False)
-    relations: float = Field(ge=1.0, le=5.0, strict=False)
+    period: str = Field(
+        pattern=r"^(19|20|21)[0-9]{2}-W(0[1-9]|[1-4][0-9]|5[0-3])$", max_length=8, description="ISO week, 2026-W07"
+    )
+    answers: Annotated[int, Field(ge=MIN_ANSWERS, le=MOST_ANSWERS), WHOLE]
+    safety: float = Field(ge=1.0, le=5.0)
+    inclusion: float = Field(ge=1.0, le=5.0)
+    relations: float = Field(ge=1.0, le=5.0)
     state: Literal["recorded", "retracted"] = "recorded"

@@ -5,7 +5,7 @@ with the right to do so names another space by an object, `{"space": "…", "id"
 """
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal
 
 import orjson
 from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, ValidationInfo, field_validator
@@ -15,23 +15,35 @@ from shared.errors import FieldError, Reject
 from shared.events.attendance import AttendanceRecorded
 from shared.events.climate import ClimateReported
 from shared.events.enrolment import EnrolmentChanged
-from shared.events.envelope import Contract, Envelope, GroupOrUnit, Name, StudentReference, field_errors, spelt_once
+from shared.events.envelope import Contract, DataT, Envelope, field_errors
 from shared.events.grade import GradeRecorded
 from shared.events.staff import StaffChanged
+from shared.events.values import INVISIBLE, GroupOrUnit, Name, Spelt, StudentReference, seen
 
-NationalId = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}[0-9A-Z]{4}$")]
+NationalId = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}[0-9A-Z]{4}$", max_length=12)]
 SPACE = r"[A-Za-z0-9._~-]{1,64}"
-SpaceName = Annotated[str, StringConstraints(pattern=f"^{SPACE}$")]
+SpaceName = Annotated[str, StringConstraints(pattern=f"^{SPACE}$", max_length=64)]
 """A space is called like the system that it belongs to, or as a setting says."""
-OwnStaffId = Annotated[str, StringConstraints(pattern=r"^staff:.{1,200}$"), spelt_once(206, has_prefix=True)]
+OwnStaffId = Annotated[str, Spelt(206, f"^staff:{seen(200)}$", "staff:… of 1 to 200 characters")]
 """A member of staff as the publisher's systems know them; behind the door the space is put before the id."""
+
+
+Source = Annotated[
+    str,
+    Spelt(
+        255,
+        rf"^/authorities/[A-Za-z0-9_-]{{1,32}}/systems/{SPACE}(/[^\s{INVISIBLE}]*)?$",
+        "/authorities/AUTHORITY/systems/NAME, NAME of at most 64 letters (a to z), digits and . _ ~ -",
+    ),
+]
+"""Who sends; what follows the system's name is its own."""
 
 
 class NamedReference(Contract):
     """A student's reference in a space that is named."""
 
     space: SpaceName
-    id: Annotated[str, StringConstraints(pattern=r"^id:.{1,200}$"), spelt_once(203, has_prefix=True)]
+    id: Annotated[str, Spelt(203, f"^id:{seen(200)}$", "id:… of 1 to 200 characters")]
 
 
 class NamedStaffId(Contract):
@@ -100,35 +112,42 @@ class DoorEnrolmentChanged(EnrolmentChanged):
     person: Person | None = None
 
 
-class DoorAttendanceEvent(Envelope[AttendanceRecorded]):
+class DoorEnvelope(Envelope[DataT], Generic[DataT]):
+    """The envelope as publishers send it: `specversion` is required, and `source` names the system."""
+
+    specversion: Literal["1.0"]
+    source: Source
+
+
+class DoorAttendanceEvent(DoorEnvelope[AttendanceRecorded]):
     """Attendance as published by a school information system."""
 
     type: Literal["kvar.attendance.recorded.v1"]
     subject: StudentReference
 
 
-class DoorGradeEvent(Envelope[GradeRecorded]):
+class DoorGradeEvent(DoorEnvelope[GradeRecorded]):
     """A mark or warning as published by a school information system."""
 
     type: Literal["kvar.grade.recorded.v1"]
     subject: StudentReference
 
 
-class DoorEnrolmentEvent(Envelope[DoorEnrolmentChanged]):
+class DoorEnrolmentEvent(DoorEnvelope[DoorEnrolmentChanged]):
     """An enrolment as published by a school information system."""
 
     type: Literal["kvar.enrolment.changed.v1"]
     subject: StudentReference
 
 
-class DoorStaffEvent(Envelope[StaffChanged]):
+class DoorStaffEvent(DoorEnvelope[StaffChanged]):
     """A member of staff as published by a school information system."""
 
     type: Literal["kvar.staff.changed.v1"]
     subject: OwnStaffId
 
 
-class DoorClimateEvent(Envelope[ClimateReported]):
+class DoorClimateEvent(DoorEnvelope[ClimateReported]):
     """A group's climate as published by a survey system."""
 
     type: Literal["kvar.climate.reported.v1"]
@@ -159,8 +178,6 @@ def read_door_event(item: dict[str, Any]) -> DoorEvent:
     if model is None:
         found = orjson.dumps(kind).decode()[:80] if "type" in item else "nothing"
         raise Reject("unknown type", (FieldError("$.type", found, "one of " + ", ".join(DOOR_TYPES)),))
-    if "specversion" not in item:
-        raise Reject("no CloudEvent", (FieldError("$.specversion", "nothing", '"1.0"'),))
     try:
         return model.model_validate_json(orjson.dumps(item))
     except ValidationError as error:

@@ -1,16 +1,22 @@
 """`grade.recorded.v1`: a mark or a warning of one student in one course."""
 
-from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.events.envelope import Code, StudentFact, spelt_once
+from shared.events.envelope import StudentFact
+from shared.events.values import WHOLE, Code, Day, Name, Spelt, seen
 
 MARKS = frozenset({"A", "B", "C", "D", "E", "F", "-"})
 WARNINGS = frozenset({"open", "closed"})
+
+_VALUES_BY_KIND: dict[str, Any] = {
+    "if": {"properties": {"kind": {"const": "warning"}}},
+    "then": {"properties": {"value": {"enum": sorted(WARNINGS)}}},
+    "else": {"properties": {"value": {"enum": sorted(MARKS)}}},
+}
 
 
 class GradeKind(StrEnum):
@@ -32,19 +38,23 @@ class GradeRecorded(StudentFact):
     an F. Published by school information systems, read by scoring.
     """
 
+    model_config = ConfigDict(json_schema_extra=_VALUES_BY_KIND)
+
     course: Code = Field(description="course code, or subject code and level (Gy25)")
-    name: str | None = Field(default=None, max_length=200)
-    subject: Annotated[str, StringConstraints(max_length=200), spelt_once(200)] | None = Field(
+    name: Name | None = Field(default=None, description="of the course, for people to read")
+    subject: Annotated[str, Spelt(200, f"^({seen(200)})?$", "at most 200 characters")] | None = Field(
         default=None,
         description="of Gy25: the same for all levels of a subject; the last passed one counts",
     )
     curriculum: Literal["gy11", "gy25"]
-    credits: int = Field(ge=0, le=400)
+    credits: Annotated[int, Field(ge=0, le=400), WHOLE]
     required: bool = Field(default=False, description="Swedish, English or mathematics required for the diploma")
     diploma_project: bool = False
     kind: GradeKind = Field(strict=False)
-    value: str = Field(description="A…F or -; for a warning open or closed")
-    recorded_on: date
+    value: Literal["A", "B", "C", "D", "E", "F", "-", "open", "closed"] = Field(
+        description="A…F or -; for a warning open or closed"
+    )
+    recorded_on: Day
     replaces: list[Code] = Field(
         default_factory=list,
         max_length=50,

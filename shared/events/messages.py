@@ -9,10 +9,11 @@ from shared.errors import FieldError, Reject
 from shared.events.attendance import AttendanceRecorded
 from shared.events.climate import ClimateReported
 from shared.events.enrolment import EnrolmentChanged
-from shared.events.envelope import Envelope, GroupOrUnit, Pseudonym, StaffId, field_errors
+from shared.events.envelope import Envelope, field_errors
 from shared.events.grade import GradeRecorded
 from shared.events.risk import AlertWithdrawn, GroupSignalChanged, RiskLevelChanged, RiskScored
 from shared.events.staff import StaffChanged
+from shared.events.values import GroupOrUnit, Pseudonym, StaffId
 
 
 class AttendanceRecordedEvent(Envelope[AttendanceRecorded]):

@@ -6,6 +6,7 @@ paused one, then the latest begun. Days are day numbers (`date.toordinal`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -130,11 +131,6 @@ def _replaces(newer: Place, place: Place) -> bool:
     return overlap and not newer.is_paused
 
 
-def place_on(places: Iterable[Place], day: int) -> Place | None:
-    """Where the student is on a day, nothing where no place holds. Of places of one unit that hold the newest revision is it."""
-    return _place_on(standing(places), day)
-
-
 def _place_on(known: Iterable[Place], day: int) -> Place | None:
     of_units: dict[str, Place] = {}
     for place in known:
@@ -183,3 +179,13 @@ def lesson_counts(known: Spans, school_unit: str, day: int) -> bool:
     """Whether a lesson at a unit on a day is the student's: within a place there, or where no place there is known at all."""
     there = known.get(school_unit)
     return there is None or any(first <= day <= last for first, last in there)
+
+
+MOST_GROUPS = 1000
+"""Of one school unit. What is kept of all of them must fit into one document, however long their codes are."""
+
+
+def unit_groups(groups_of_students: Iterable[Iterable[str]]) -> list[str]:
+    """The codes of a unit's groups in order, from those of each of its students; of too many those of most students."""
+    sizes = Counter(code for groups in groups_of_students for code in set(groups))
+    return sorted(sorted(sizes, key=lambda code: (-sizes[code], code))[:MOST_GROUPS])

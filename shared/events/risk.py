@@ -2,13 +2,13 @@
 `group.signal_changed.v1`.
 """
 
-from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
-from shared.events.envelope import Code, Contract
+from shared.events.envelope import Contract
+from shared.events.values import MOST, AlertId, Code, Count, Day, Groups, Points, Quantities, Time, Word
 
 
 class Level(StrEnum):
@@ -24,6 +24,14 @@ class Level(StrEnum):
         return _RANKS[self]
 
 
+MOST_REASONS = 600
+"""A dozen of the student's own, and five of each of 100 groups."""
+MOST_STUDENTS = 1_000_000
+
+ModelVersion = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$", max_length=64)]
+Number = Annotated[int, Field(ge=1, le=MOST)]
+"""Of a message of its student or group, counted from 1."""
+
 _RANKS = {Level.UNIVERSAL: 0, Level.TARGETED: 1, Level.INDIVIDUAL: 2}
 
 
@@ -37,11 +45,11 @@ class Reason(Contract):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    indicator: str
-    points: int
-    numbers: dict[str, float | int]
-    first_day: date = Field(alias="from")
-    last_day: date = Field(alias="to")
+    indicator: Word
+    points: Points
+    numbers: Quantities
+    first_day: Day = Field(alias="from")
+    last_day: Day = Field(alias="to")
     group: Code | None = None
 
 
@@ -55,16 +63,16 @@ class RiskScored(Contract):
     """
 
     school_unit: Code | None = None
-    groups: list[Code]
-    score: int = Field(ge=0, le=100)
+    groups: Groups
+    score: Points
     level: Level = Field(strict=False)
-    reasons: list[Reason]
-    as_of: date | None = None
-    fresh_until: date | None = None
-    stale_since: date | None = None
-    stale_school_days: int | None = Field(default=None, ge=1)
-    model_version: str
-    revision: int
+    reasons: list[Reason] = Field(max_length=MOST_REASONS)
+    as_of: Day | None = None
+    fresh_until: Day | None = None
+    stale_since: Day | None = None
+    stale_school_days: int | None = Field(default=None, ge=1, le=366)
+    model_version: ModelVersion
+    revision: Count
 
 
 class RiskLevelChanged(Contract):
@@ -77,18 +85,18 @@ class RiskLevelChanged(Contract):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    n: int = Field(ge=1)
+    n: Number
     from_level: Level = Field(alias="from", strict=False)
     to_level: Level = Field(alias="to", strict=False)
-    score: int = Field(ge=0, le=100)
-    reasons: list[Reason]
-    changes: dict[str, int]
+    score: Points
+    reasons: list[Reason] = Field(max_length=MOST_REASONS)
+    changes: dict[Word, Annotated[int, Field(ge=-100, le=100)]] = Field(max_length=20)
     school_unit: Code | None = None
-    groups: list[Code]
-    as_of: date
-    fresh_until: date | None = None
-    received_at: AwareDatetime
-    model_version: str
+    groups: Groups
+    as_of: Day
+    fresh_until: Day | None = None
+    received_at: Time
+    model_version: ModelVersion
     cause: Literal["facts", "rules"] = "facts"
 
 
@@ -101,9 +109,9 @@ class CorrectedFact(Contract):
     """
 
     kind: Literal["attendance", "mark", "place", "rules"]
-    key: str
-    day: date
-    revision: int
+    key: Annotated[str, StringConstraints(min_length=1, max_length=160)]
+    day: Day
+    revision: Count
 
     @field_validator("kind", mode="before")
     @classmethod
@@ -124,21 +132,21 @@ class AlertWithdrawn(Contract):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    n: int = Field(ge=1)
-    alert: str
+    n: Number
+    alert: AlertId
     alert_level: Level = Field(strict=False)
     from_level: Level = Field(alias="from", strict=False)
     to_level: Level = Field(alias="to", strict=False)
-    score: int = Field(ge=0, le=100)
-    reasons: list[Reason]
+    score: Points
+    reasons: list[Reason] = Field(max_length=MOST_REASONS)
     cause: Literal["correction", "rules"]
     corrected: list[CorrectedFact] = Field(max_length=20)
     school_unit: Code | None = None
-    groups: list[Code]
-    as_of: date | None = None
-    fresh_until: date | None = None
-    received_at: AwareDatetime
-    model_version: str
+    groups: Groups
+    as_of: Day | None = None
+    fresh_until: Day | None = None
+    received_at: Time
+    model_version: ModelVersion
 
 
 class GroupIndicator(StrEnum):
@@ -163,12 +171,12 @@ class GroupSignalChanged(Contract):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    n: int = Field(ge=1)
+    n: Number
     indicator: GroupIndicator = Field(strict=False)
     state: Literal["worse", "usual"]
-    numbers: dict[str, float | int]
-    students: int = Field(ge=5)
+    numbers: Quantities
+    students: int = Field(ge=5, le=MOST_STUDENTS)
     school_unit: Code | None = None
-    first_day: date = Field(alias="from")
-    last_day: date = Field(alias="to")
-    model_version: str
+    first_day: Day = Field(alias="from")
+    last_day: Day = Field(alias="to")
+    model_version: ModelVersion

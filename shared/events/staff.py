@@ -3,13 +3,14 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from shared.events.envelope import Code, Fact, Name, spelt_once
+from shared.events.envelope import Fact
+from shared.events.values import INVISIBLE, Code, FullName, InAll, Spelt
 
-Address = Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), spelt_once(254)]
-"""An e-mail address."""
+_PART = rf"[^@\s{INVISIBLE}]{{1,252}}"
+Address = Annotated[str, Spelt(254, f"^{_PART}@{_PART}$", "an e-mail address", longest_bytes=254)]
+"""An e-mail address. Mail systems count its bytes (RFC 5321, 4.5.3.1.3)."""
 
 
 class StaffRole(StrEnum):
@@ -25,16 +26,11 @@ class StaffRole(StrEnum):
 class StaffChanged(Fact):
     """A member of staff. Key: subject `staff:…`. `scope` holds codes of the school units and groups in their charge."""
 
-    name: Name = Field(min_length=1)
+    name: FullName
     email: Address
     roles: list[StaffRole] = Field(strict=False, max_length=10)
-    scope: list[Code] = Field(default_factory=list, max_length=1000)
+    scope: Annotated[list[Code], InAll(64 * 1024)] = Field(
+        default_factory=list, max_length=1000, description="64 KiB in UTF-8 at most in all"
+    )
     language: Literal["sv", "en"] = "sv"
     active: bool = True
-
-    @field_validator("name")
-    @classmethod
-    def _has_a_name(cls, value: str) -> str:
-        if not value:
-            raise PydanticCustomError("no_name", "a name")
-        return value

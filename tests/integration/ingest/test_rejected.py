@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -103,9 +104,22 @@ async def test_another_authoritys_items_do_not_exist(http: httpx.AsyncClient) ->
 
 
 async def test_a_wrong_cursor_is_a_problem(http: httpx.AsyncClient) -> None:
-    for after in ("x", "W10=", "WzEsMl0="):
+    extreme = base64.urlsafe_b64encode(b'["0001-01-01T00:00:00+14:00","a"]').decode()
+    for after in (
+        "x",
+        "W10=",
+        extreme,
+        f"{10**13}-{'0' * 32}",
+        f"-1-{'0' * 32}",
+        f"1-{'g' * 32}",
+        f"٢-{'0' * 32}",
+        "x" * 201,
+    ):
         response = await http.get("/v1/rejected", params={"after": after}, headers=as_publisher())
-        assert response.status_code == 422
+        assert response.status_code == 422, after
+    for after in (f"0-{'0' * 32}", f"{10**13 - 1}-{'f' * 32}"):
+        response = await http.get("/v1/rejected", params={"after": after}, headers=as_publisher())
+        assert response.status_code == 200, after
 
 
 async def test_a_replay_of_what_is_still_bad_is_refused_again(http: httpx.AsyncClient) -> None:

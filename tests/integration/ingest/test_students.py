@@ -45,7 +45,7 @@ async def test_the_command_names_no_protected_student(stage: Stage, http: httpx.
         pytest.param(
             "id:nobody", "/authorities/1480/systems/test", "source: the name", id="another authority's source"
         ),
-        pytest.param("id:nobody", "a system", "source: the name", id="no system"),
+        pytest.param("id:nobody", "a system", "source: the name of a system", id="no system"),
         pytest.param("nobody", "test", "query.reference", id="no reference"),
     ],
 )

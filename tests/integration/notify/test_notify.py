@@ -491,7 +491,10 @@ async def test_alerts_are_paged_and_only_shown_with_the_token(stage: Stage) -> N
         second = (await client.get("/v1/alerts", params={"student": who, "limit": 2, "after": first["next"]})).json()
         assert [item["n"] for item in first["items"] + second["items"]] == [1, 2, 3]
         assert second["next"] is None
-        assert (await client.get("/v1/alerts/p_unknown:1")).status_code == 404
+        assert (await client.get(f"/v1/alerts/{student()}:1")).status_code == 404
+        refused = await client.get("/v1/alerts/p_unknown:1")
+        assert refused.status_code == 422
+        assert refused.headers["content-type"] == "application/problem+json"
         for headers in ({"Authorization": ""}, {"Authorization": "Bearer wrong"}):
             assert (await client.get("/v1/alerts", headers=headers)).status_code == 401
             assert (await client.get(f"/v1/alerts/{who}:1", headers=headers)).status_code == 401

@@ -48,7 +48,7 @@ async def test_the_way_from_the_units_to_the_student(reporting: Reporting, publi
 async def test_hostile_codes_are_shown_as_text(reporting: Reporting, publish: Publish) -> None:
     await publish(
         enrolment("s", unit=HOSTILE, groups=[HOSTILE, '" onclick="x']),
-        risk("s", reasons=[absence().model_copy(update={"indicator": HOSTILE})]),
+        risk("s", reasons=[absence().model_copy(update={"points": 0, "group": HOSTILE})]),
         climate(f"group:{HOSTILE}"),
     )
     await reporting.settled_units()
@@ -116,3 +116,12 @@ async def test_the_style_sheet_may_be_kept(reporting: Reporting) -> None:
     answer = await reporting.client.get(address)
     assert answer.headers["content-type"].startswith("text/css")
     assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "/\\evil.example", "/units/a%0Ab", "/units/a//evil.example"])
+async def test_the_link_to_the_other_language_leads_nowhere_else(reporting: Reporting, path: str) -> None:
+    for auth in (None, reporting.client.auth):
+        answer = await reporting.client.get(f"http://kvar.test{path}", params={"level": "universal"}, auth=auth)
+        assert answer.status_code in {401, 404, 422}
+        [address] = re.findall(r'<a class="language"[^>]* href="([^"]+)"', answer.text)
+        assert address == "?level=universal&amp;lang=en"

@@ -8,7 +8,7 @@ import hmac
 from pydantic import TypeAdapter
 
 from services.ingest.pseudonyms import KeyedHashes, new_pseudonym
-from shared.events.envelope import Pseudonym
+from shared.events.values import Pseudonym
 
 SECRET = "a secret of thirty-two characters"
 

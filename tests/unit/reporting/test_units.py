@@ -13,7 +13,7 @@ from services.reporting.unit_models import newest_registers
 from services.reporting.units import Row, count, freshness, weekdays_between
 from services.reporting.views import UnitKey
 from shared.events import Level
-from shared.events.places import Presence
+from shared.events.places import MOST_GROUPS, Presence
 from tests.unit.reporting.builders import FRIDAY, MONDAY, enrolment, risk, view_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,16 @@ def test_levels_and_freshness_are_those_of_active_students() -> None:
     assert counts.fresh_until == date(2026, 11, 19)
     assert counts.groups == ("G1", "G2")
     assert counts.share(Level.UNIVERSAL) == 0.6667
+
+
+def test_of_too_many_groups_those_of_most_students_are_kept_in_whatever_order() -> None:
+    own = [tuple(f"{student}-{number:02}-{'𝒳' * 120}" for number in range(100)) for student in range(30)]
+    rows = [Row(ACTIVE, None, None, ("Z9", *groups)) for groups in own]
+    groups = count(rows).groups
+    assert len(groups) == MOST_GROUPS
+    assert groups[-1] == "Z9"
+    assert groups == count(reversed(rows)).groups
+    assert len("".join(groups).encode()) < 1 << 20
 
 
 def test_a_guests_registers_do_not_make_up_for_those_that_the_unit_forgets() -> None:
