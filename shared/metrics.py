@@ -92,11 +92,22 @@ PARKED = Counter(
     "Messages parked for a person to look at. Not zero: `kvar parking list`, mend the cause, `kvar parking replay`.",
     ["service", "reason"],
 )
+HELD = Counter(
+    "kvar_held_total",
+    "Messages put aside because too many of their authority were parked in a row. Rising: `kvar parking list` says why those "
+    "failed; mend the cause, then `kvar parking replay --held`. How many wait: the broker's count of `<service>.held`.",
+    ["service"],
+)
+AUTHORITIES_HELD = Gauge(
+    "kvar_authorities_held",
+    "Authorities whose messages this process puts aside unworked, all others go on. Back to 0 by itself when one of them can be "
+    "handled; most authorities at once: a bad release.",
+    ["service"],
+)
 INTAKE_STOPPED = Gauge(
     "kvar_intake_stopped",
-    "1 while a process takes no messages, by cause. outage: it goes on by itself when the database is back. parking_budget: "
-    "nothing but parking succeeds; mend the cause, restart, replay (`kvar parking`).",
-    ["service", "cause"],
+    "1 while a process takes no messages since the database is away. It goes on by itself when that is back.",
+    ["service"],
 )
 GIVEN_BACK = Counter(
     "kvar_given_back_total",

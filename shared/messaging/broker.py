@@ -23,8 +23,9 @@ from yarl import URL
 from shared.errors import Outage
 from shared.events import AnyEvent, read_event
 from shared.messaging import topology
-from shared.messaging.failures import failure_middleware
+from shared.messaging.failures import Failures
 from shared.messaging.intake import Intake
+from shared.messaging.properties import read_whatever_comes
 
 if TYPE_CHECKING:
     import aiormq
@@ -58,8 +59,9 @@ class Publish(Protocol):
         """See the class."""
 
 
-def build_broker(amqp_url: str, service: str, intake: Intake | None = None) -> RabbitBroker:
+def build_broker(amqp_url: str, service: str, failures: Failures | None = None) -> RabbitBroker:
     """A broker with our failure handling, metrics and quiet logs. `apply_types` is off: our decoders type the messages."""
+    read_whatever_comes()
     return RabbitBroker(
         with_heartbeat(amqp_url),
         default_channel=Channel(on_return_raises=True),
@@ -71,7 +73,7 @@ def build_broker(amqp_url: str, service: str, intake: Intake | None = None) -> R
         logger=logging.getLogger("faststream"),
         middlewares=(
             RabbitPrometheusMiddleware(registry=REGISTRY, app_name=f"kvar-{service}", metrics_prefix="kvar"),
-            failure_middleware(intake or Intake(service)),
+            (failures or Failures(Intake(service))).middleware,
         ),
         fail_fast=True,
         reconnect_interval=1.0,
