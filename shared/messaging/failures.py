@@ -67,6 +67,7 @@ class Failures:
         self._budget = ParkingBudget(parking_budget)
         self._users = users
         metrics.AUTHORITIES_HELD.labels(self._service).set(0)
+        metrics.HELD.labels(self._service)  # a counter that is there from the beginning shows its first rise
 
     def middleware(self, message: Any, /, *, context: ContextRepo) -> BaseMiddleware[Any, Any]:
         """For FastStream: settles this message."""
