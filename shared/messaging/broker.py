@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import aio_pika
 from aio_pika.exceptions import AMQPError, DeliveryError
 from aiormq import spec
+from aiormq.exceptions import PublishError
 from faststream import AckPolicy
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, RabbitBroker, RabbitExchange, RabbitQueue
@@ -48,10 +49,15 @@ EXCHANGES = {
 logger = logging.getLogger(__name__)
 
 
+class Unroutable(Outage):
+    """No queue is bound for a message: the broker is there, and takes others."""
+
+
 class Publish(Protocol):
     """Publishes one encoded event; returns when the broker has confirmed that a queue holds it.
 
     Raises:
+        Unroutable: nobody reads messages with this key.
         Outage: not confirmed. The event may or may not be there: publish it again, readers recognise repetitions.
     """
 
@@ -151,6 +157,10 @@ def confirmed_publish(broker: RabbitBroker, exchange: str) -> Publish:
                 await beneath.basic_publish(
                     body, exchange=exchange, routing_key=routing_key, properties=properties, mandatory=True, wait=False
                 )
+        except PublishError as error:
+            raise Unroutable(
+                f"the broker did not confirm a message to {exchange}: no queue for {routing_key}"
+            ) from error
         except (AMQPError, DeliveryError, OSError, TimeoutError, RuntimeError, IncorrectState) as error:
             raise Outage(
                 f"the broker did not confirm a message to {exchange}: {type(error).__name__} {error}"
