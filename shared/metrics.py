@@ -120,6 +120,12 @@ GIVEN_BACK = Counter(
     "Messages put back unworked because the process stopped taking any. Rising: see kvar_intake_stopped.",
     ["service"],
 )
+SKIPPED = Counter(
+    "kvar_skipped_total",
+    "Elements of background work (students, school units) that failed by themselves and are skipped for some minutes, by work. "
+    "Rising: the log names them and the error; mend that in the code, all others go on.",
+    ["service", "work"],
+)
 OUTAGES = Counter(
     "kvar_outages_total", "Times that work waited for broker or database. Rising: look at their health.", ["service"]
 )
