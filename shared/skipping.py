@@ -66,6 +66,14 @@ class Skipping(Generic[KeyT]):
         now = self._clock()
         return [key for key in keys if key not in self._failed or self._failed[key].until <= now]
 
+    async def attempt(self, key: KeyT, work: Callable[[KeyT], Awaitable[object]]) -> None:
+        """Does the work for one, even if it is skipped now.
+
+        Raises:
+            Outage: it has to wait.
+        """
+        await self._try([key], lambda alone: work(alone[0]))
+
     async def one_by_one(self, keys: Iterable[KeyT], work: Callable[[KeyT], Awaitable[object]]) -> None:
         """Does the work for each that is not skipped, one after the other.
 
@@ -73,7 +81,7 @@ class Skipping(Generic[KeyT]):
             Outage: the rest has to wait.
         """
         for key in self.in_turn(keys):
-            await self._try([key], lambda alone: work(alone[0]))
+            await self.attempt(key, work)
 
     async def together(self, keys: Iterable[KeyT], work: Callable[[Sequence[KeyT]], Awaitable[object]]) -> None:
         """Does the work for all that are not skipped at once; when it fails, for each half, down to the one at fault.
