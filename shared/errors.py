@@ -9,6 +9,8 @@ KvarError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -47,3 +49,18 @@ class Stale(KvarError):
 
 class Outage(KvarError):
     """Something we depend on is unreachable. Reaction: keep the work unacknowledged and try again in place."""
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Around everything that reads content and nothing else: what fails there fails for ever, whatever the error is called.
+
+    Raises:
+        Reject: instead of any error that is none of ours.
+    """
+    try:
+        yield
+    except (KvarError, MemoryError):
+        raise
+    except Exception as error:
+        raise Reject(f"the content cannot be read: {type(error).__name__}") from error

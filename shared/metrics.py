@@ -26,7 +26,13 @@ CONTRADICTIONS = Counter(
 )
 UNPUBLISHED_AGE = Gauge(
     "kvar_ingest_unpublished_age_seconds",
-    "Age of the oldest archived event that is not yet published. Over 60: the sweeper or the broker is stuck.",
+    "Age of the oldest archived event that is not yet published, but for those set aside. Over 60: the sweeper or the broker is "
+    "stuck.",
+)
+UNPUBLISHABLE = Gauge(
+    "kvar_ingest_unpublishable_events",
+    "Archived events that could not be published for another reason than an outage. They are tried again every ten minutes and "
+    "hold up nobody. Not zero: ingest's log names kinds and errors; mend those in the code.",
 )
 EVENT_TO_SCORE = Histogram(
     "kvar_event_to_score_seconds",
@@ -92,16 +98,33 @@ PARKED = Counter(
     "Messages parked for a person to look at. Not zero: `kvar parking list`, mend the cause, `kvar parking replay`.",
     ["service", "reason"],
 )
+HELD = Counter(
+    "kvar_held_total",
+    "Messages put aside because too many of their authority were parked in a row. Rising: `kvar parking list` says why those "
+    "failed; mend the cause, then `kvar parking replay --held`. How many wait: the broker's count of `<service>.held`.",
+    ["service"],
+)
+AUTHORITIES_HELD = Gauge(
+    "kvar_authorities_held",
+    "Authorities whose messages this process puts aside unworked, all others go on. Back to 0 by itself when one of them can be "
+    "handled; most authorities at once: a bad release.",
+    ["service"],
+)
 INTAKE_STOPPED = Gauge(
     "kvar_intake_stopped",
-    "1 while a process takes no messages, by cause. outage: it goes on by itself when the database is back. parking_budget: "
-    "nothing but parking succeeds; mend the cause, restart, replay (`kvar parking`).",
-    ["service", "cause"],
+    "1 while a process takes no messages since the database is away. It goes on by itself when that is back.",
+    ["service"],
 )
 GIVEN_BACK = Counter(
     "kvar_given_back_total",
     "Messages put back unworked because the process stopped taking any. Rising: see kvar_intake_stopped.",
     ["service"],
+)
+SKIPPED = Counter(
+    "kvar_skipped_total",
+    "Elements of background work (students, school units) that failed by themselves and are skipped for some minutes, by work. "
+    "Rising: the log names them and the error; mend that in the code, all others go on.",
+    ["service", "work"],
 )
 OUTAGES = Counter(
     "kvar_outages_total", "Times that work waited for broker or database. Rising: look at their health.", ["service"]

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from shared import mongo, problems
 from shared.errors import Outage
 from shared.messaging.broker import attached, build_broker, declare_topology
+from shared.messaging.failures import Failures
 from shared.messaging.intake import Intake
 from shared.observability import Health, configure_logging, operations_router
 from shared.settings import Settings, SettingsError, load_settings
@@ -54,12 +55,13 @@ class Running:
 
 def connect(name: str, settings: Settings) -> Running:
     """The service's broker and database, not yet connected."""
-    intake = Intake(name, parking_budget=settings.parking_budget, patience_seconds=settings.outage_patience_seconds)
+    intake = Intake(name, patience_seconds=settings.outage_patience_seconds)
+    failures = Failures(intake, parking_budget=settings.parking_budget, users=settings.publishers.keys())
     return Running(
         name=name,
         settings=settings,
         intake=intake,
-        broker=build_broker(settings.amqp_url, name, intake),
+        broker=build_broker(settings.amqp_url, name, failures),
         database=mongo.connect(settings.mongo_url, settings.mongo_database, service=name),
     )
 

@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     )
 
     parking_budget: int = Field(
-        default=100, ge=0, description="messages a process parks in a row before it stops taking any; 0: no limit"
+        default=100,
+        ge=0,
+        description="messages of one authority that a process parks in a row before it holds the further ones; 0: no limit",
     )
     outage_patience_seconds: float = Field(
         default=10.0,

@@ -163,11 +163,11 @@ class Intake:
         return [_archived(candidate, answer, batch.now) for candidate, answer in resolved]
 
     async def _publish(self, note: UnpublishedBatch, new: list[Archived], again: list[Archived]) -> None:
-        unconfirmed = await self._publishing.publish_all([*new, *again])
+        problems = await self._publishing.publish_all([*new, *again])
         if note.keys:
-            await self._archive.note_published(note.batch, [key for key in unconfirmed if key in note.keys])
-        if unconfirmed:
-            raise Outage(f"the broker did not confirm {len(unconfirmed)} events; they are archived")
+            await self._archive.note_published(note.batch, [key for key in note.keys if key in problems])
+        if outages := [each for each in problems.values() if isinstance(each, Outage)]:
+            raise Outage(f"the broker did not confirm {len(outages)} events; they are archived")
 
     def _refuse(self, batch: Batch, position: int, refusal: Reject) -> None:
         arrival = batch.arrivals[position]

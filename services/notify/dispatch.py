@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Self
 
 from shared.errors import Outage
+from shared.skipping import FIRST_PAUSE_SECONDS, Skipping
 
 WORKERS = 32
 QUEUE_LIMIT = 10_000
@@ -24,7 +25,8 @@ class Dispatcher:
     """Calls `deliver(student)` for every student that somebody named, each in one worker at a time.
 
     `due(limit)` names students whose stored alerts are due; it is asked every `SWEEP_SECONDS`, which covers restarts,
-    outages, leases of dead replicas and what did not fit into the queue.
+    outages, leases of dead replicas and what did not fit into the queue. A student whose delivery fails for another reason
+    than an outage is left out of that for a minute, else the longest due would be the same again and again.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Dispatcher:
         self._deliver = deliver
         self._due = due
         self._sweep_seconds = sweep_seconds
+        self._skipping = Skipping[str]("notify", "delivering", longest_pause_seconds=FIRST_PAUSE_SECONDS)
         self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_LIMIT)
         self._waiting: set[str] = set()
         self._in_work: set[str] = set()
@@ -78,7 +81,7 @@ class Dispatcher:
                 continue
             self._in_work.add(student)
             try:
-                await _safely(lambda name=student: self._finish_once_begun(name))  # type: ignore[misc]
+                await _safely(lambda name=student: self._skipping.attempt(name, self._finish_once_begun))  # type: ignore[misc]
             finally:
                 self._in_work.discard(student)
             if student in self._again:
@@ -104,7 +107,7 @@ class Dispatcher:
             self._nudged.clear()
 
     async def _wake_due(self) -> None:
-        for student in await self._due(SWEEP_LIMIT):
+        for student in self._skipping.in_turn(await self._due(SWEEP_LIMIT + len(self._skipping))):
             self.wake(student)
 
 

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from shared.errors import Outage
+
 AskT = TypeVar("AskT")
 AnswerT = TypeVar("AnswerT")
 
@@ -19,8 +21,9 @@ MAX_SIZE = 200
 class Together(Generic[AskT, AnswerT]):
     """`answer` gets the questions of everybody who waits, `MAX_SIZE` at most, and returns one answer for each, in order.
 
-    One call is under way at a time. What it raises, everybody hears whose question was in it. How many may wait is
-    bounded by the callers (a queue's prefetch, the number of workers).
+    One call is under way at a time. An `Outage` everybody hears whose question was in it; after any other error each half is
+    asked by itself, down to the one question that brings it, so `answer` must be safe to repeat. How many may wait is bounded
+    by the callers (a queue's prefetch, the number of workers).
     """
 
     def __init__(self, answer: Callable[[list[AskT]], Awaitable[Sequence[AnswerT]]]) -> None:
@@ -47,7 +50,12 @@ class Together(Generic[AskT, AnswerT]):
     async def _one_call(self, batch: list[tuple[AskT, asyncio.Future[AnswerT]]]) -> None:
         try:
             answers = await self._answer([ask for ask, _ in batch])
-        except Exception as error:  # noqa: BLE001 - handed on to everybody who waits
+        except Exception as error:  # noqa: BLE001 - handed on to those whose questions bring it
+            if len(batch) > 1 and not isinstance(error, Outage):
+                middle = len(batch) // 2
+                await self._one_call(batch[:middle])
+                await self._one_call(batch[middle:])
+                return
             for _, answered in batch:
                 if not answered.done():
                     answered.set_exception(error)

@@ -6,11 +6,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.reporting import documents
+from services.reporting.handlers import SERVICE
 from services.reporting.units import count
+from services.reporting.views import UnitKey
 from shared import metrics
 from shared.background import Rounds
+from shared.skipping import Skipping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.reporting.clock import Clock
     from services.reporting.store import Mark, StudentStore, UnitStore
 
@@ -30,6 +35,7 @@ class UnitCounter:
         self._units = units
         self._clock = clock
         self._recounted = clock.now()
+        self._skipping = Skipping[UnitKey](SERVICE, "counting")
 
     def rounds(self) -> Rounds:
         """Counts what is marked, and now and then everything."""
@@ -48,8 +54,7 @@ class UnitCounter:
         Raises:
             Outage: the database is away.
         """
-        for mark in await self._units.marked():
-            await self._count(mark)
+        await self._count_all(await self._units.marked())
 
     async def count_older_than(self, age: timedelta) -> None:
         """Counts every unit whose numbers are older.
@@ -57,8 +62,11 @@ class UnitCounter:
         Raises:
             Outage: the database is away.
         """
-        for mark in await self._units.counted_before(self._clock.now() - age):
-            await self._count(mark)
+        await self._count_all(await self._units.counted_before(self._clock.now() - age))
+
+    async def _count_all(self, marks: Sequence[Mark]) -> None:
+        of_unit = {mark.unit: mark for mark in marks}
+        await self._skipping.one_by_one(of_unit, lambda unit: self._count(of_unit[unit]))
 
     async def _count(self, mark: Mark) -> None:
         rows = await self._students.rows_of(mark.unit)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.reporting.handlers import SERVICE
 from shared import metrics
 from shared.background import Rounds
+from shared.skipping import Skipping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.reporting.clock import Clock
     from services.reporting.store import StudentStore, UnitStore
     from services.reporting.views import UnitKey
@@ -30,6 +34,7 @@ class Mover:
         self._units = units
         self._clock = clock
         self._left: set[UnitKey] = set()
+        self._skipping = Skipping[str](SERVICE, "moving")
 
     def rounds(self) -> Rounds:
         """Moves who is due, soon after midnight."""
@@ -42,10 +47,14 @@ class Mover:
             Outage: the database is away or the outcome unknown: move again.
         """
         day = self._clock.day
-        due = await self._students.due(day, MOVED_TOGETHER)
-        # Kept until marked: after an outage those who were written are due no more, and their units still to be counted.
-        self._left.update(*(stored.view.units for stored in due.values()))
-        lost = await self._students.write(due, day)
-        metrics.CONFLICTS.labels("reporting").inc(len(lost))
+        due = await self._students.due(day, MOVED_TOGETHER + len(self._skipping))
+        await self._skipping.together(due, lambda some: self._move(some, day))
         await self._units.mark(self._left)
         self._left.clear()
+
+    async def _move(self, some: Sequence[str], day: int) -> None:
+        stored = await self._students.read_due(some, day)
+        # Kept until marked: after an outage those who were written are due no more, and their units still to be counted.
+        self._left.update(*(each.view.units for each in stored.values()))
+        lost = await self._students.write(stored, day)
+        metrics.CONFLICTS.labels(SERVICE).inc(len(lost))

@@ -58,17 +58,25 @@ class StudentStore:
             found = await self._students.find({"_id": {"$in": list(pseudonyms)}}).to_list(None)
         return _stored(found)
 
-    async def due(self, day: int, limit: int) -> dict[str, Stored]:
-        """Students whose lists no longer hold on this day, by pseudonym.
-
-        With a lower bound, since the embedded database would else walk through all those who have no next change.
+    async def due(self, day: int, limit: int) -> list[str]:
+        """Students whose lists no longer hold on this day.
 
         Raises:
             Outage: the database is away.
         """
-        query = {"next_change": {"$gt": 0, "$lte": day}}
         with mongo.outages():
-            return _stored(await self._students.find(query).limit(limit).to_list(None))
+            found = await self._students.find(_due_on(day), {"_id": 1}).limit(limit).to_list(None)
+        return [item["_id"] for item in found]
+
+    async def read_due(self, pseudonyms: Iterable[str], day: int) -> dict[str, Stored]:
+        """Those of the students whose lists no longer hold on this day, by pseudonym.
+
+        Raises:
+            Outage: the database is away.
+        """
+        query = {"_id": {"$in": list(pseudonyms)}, **_due_on(day)}
+        with mongo.outages():
+            return _stored(await self._students.find(query).to_list(None))
 
     async def write(self, changed: Mapping[str, Stored], day: int) -> set[str]:
         """Replaces each student whose `rev` is still the one read; returns those where another replica was faster.
@@ -241,6 +249,11 @@ class UnitStore:
             found = await self._units.find(query).to_list(None)
         records = [UnitRecord(_key(item), documents.read_counts(item), item["counted_at"]) for item in found]
         return sorted(records, key=lambda record: str(record.key))
+
+
+def _due_on(day: int) -> Document:
+    """With a lower bound, since the embedded database would else walk through all those who have no next change."""
+    return {"next_change": {"$gt": 0, "$lte": day}}
 
 
 def _stored(found: Iterable[Document]) -> dict[str, Stored]:

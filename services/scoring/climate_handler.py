@@ -9,7 +9,7 @@ from services.scoring.records import Unit
 from services.scoring.signal_documents import KeptReport
 from services.scoring.signal_store import SignalStore
 from services.scoring.store import ScoringStore
-from shared.errors import FieldError, Reject
+from shared.errors import FieldError, Reject, decoding
 from shared.events import AnyEvent, ClimateReportedEvent, precedence
 
 PREFETCH = 20
@@ -19,7 +19,8 @@ def handler(store: SignalStore, scoring: ScoringStore) -> Callable[[AnyEvent], A
     """Keeps the report, and has its unit computed again; also for a repetition, since a replica may have died between."""
 
     async def on_event(event: AnyEvent) -> None:
-        report = kept_report(event)
+        with decoding():
+            report = kept_report(event)
         await store.keep_report(report)
         unit, code = report.unit, report.subject.removeprefix("group:")
         units = [unit] if unit.code else (await store.units_with(unit.authority, [code])).get(code, [])

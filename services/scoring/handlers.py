@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact, day_number
 from services.scoring.records import KeptFact
 from services.scoring.rescoring import Incoming
-from shared.errors import FieldError, Reject
+from shared.errors import FieldError, Reject, decoding
 from shared.events import (
     AnyEvent,
     AttendanceRecorded,
@@ -33,7 +33,9 @@ def handler(submit: Callable[[Incoming], Awaitable[None]], zone: ZoneInfo) -> Ha
     """A queue's handler: decode, then wait until the batch that it joins is written and told."""
 
     async def on_event(event: StudentEvent) -> None:
-        await submit(incoming(event, zone))
+        with decoding():
+            fact = incoming(event, zone)
+        await submit(fact)
 
     return on_event
 

@@ -31,6 +31,7 @@ from shared import metrics
 from shared.events import RiskScoredEvent
 from shared.messaging.broker import Publish
 from shared.messaging.topology import SCORED_KEY
+from shared.skipping import Skipping
 from shared.waiting import through_outages
 
 SERVICE = "scoring"
@@ -117,6 +118,9 @@ class Rescoring:
         self._zone = zone
         self._school_years = school_years
         self._authorities: set[str] = set()
+        self._refreshing, self._moving, self._noting, self._sweeping = (
+            Skipping[str](SERVICE, work) for work in ("refreshing", "moving", "noting", "sweeping")
+        )
 
     async def process(self, batch: Sequence[Incoming]) -> Sequence[None]:
         """Handles a batch of facts to the end, through outages and conflicts."""
@@ -136,10 +140,13 @@ class Rescoring:
 
     async def note(self, unit: Unit, notes: Mapping[str, Noted]) -> None:
         """Takes down what their groups say of a unit's students; the score that says something new by it is told. A student who
-        has left the unit meanwhile is left alone.
+        has left the unit meanwhile is left alone, one whose score fails is skipped.
         """
-        await self._settle(
-            {student: Work(unit.authority, noted=noted, noted_by=unit) for student, noted in notes.items()}
+        await self._noting.together(
+            notes,
+            lambda some: self._settle(
+                {student: Work(unit.authority, noted=notes[student], noted_by=unit) for student in some}
+            ),
         )
 
     async def refresh(self, limit: int) -> int:
@@ -151,17 +158,22 @@ class Rescoring:
         students: list[str] = []
         for authority in await self._store.authorities():
             basis = Basis(self._kept_from(), STATE_FORMAT, self._book.model(authority).number)
-            students += await self._store.outdated(authority, basis, limit - len(students))
+            missing = limit - len(students)
+            found = await self._store.outdated(authority, basis, missing + len(self._refreshing))
+            students += self._refreshing.in_turn(found)[:missing]
             if len(students) == limit:
                 break
-        await self._settle({student: Work("") for student in students})
+        await self._refreshing.together(students, lambda some: self._settle({student: Work("") for student in some}))
         return len(students)
 
     async def move(self, limit: int) -> int:
         """Takes down where those students are now whose place has begun or ended by the calendar; how many, `limit` at most."""
-        students = await self._store.moved_by(self._today().toordinal(), limit)
+        units = await self._store.moved_by(self._today().toordinal(), limit + len(self._moving))
+        students = self._moving.in_turn(units)[:limit]
         # The unit left must look again, also when a replica has died after it wrote where the student is now.
-        await self._settle({student: Work("", listed=unit) for student, unit in students.items()})
+        await self._moving.together(
+            students, lambda some: self._settle({student: Work("", listed=units[student]) for student in some})
+        )
         return len(students)
 
     async def _settle(self, work: dict[str, Work]) -> None:
@@ -332,16 +344,21 @@ class Rescoring:
 
     async def sweep(self, age: timedelta, limit: int) -> int:
         """Publishes what a crash left in outboxes; returns how many students had any."""
-        stranded = await self._store.stranded(self._clock(), age, limit)
-        for _, entries in stranded:
-            for entry in entries:
-                await self._publish_entry(entry)
-        await self._told(dict(stranded))
+        stranded = dict(await self._store.stranded(self._clock(), age, limit + len(self._sweeping)))
+        await self._sweeping.together(
+            stranded, lambda some: self._tell_again({student: stranded[student] for student in some})
+        )
         if stranded:
             logger.warning("published what was stranded in outboxes", extra={"students": len(stranded)})
         oldest = await self._store.oldest_outbox_entry()
         metrics.OUTBOX_AGE.set((self._clock() - oldest).total_seconds() if oldest else 0.0)
         return len(stranded)
+
+    async def _tell_again(self, outboxes: Mapping[str, Sequence[OutboxEntry]]) -> None:
+        for entries in outboxes.values():
+            for entry in entries:
+                await self._publish_entry(entry)
+        await self._told(outboxes)
 
     def _today(self) -> date:
         return self._clock().astimezone(self._zone).date()

@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from services.scoring.climate import Version, preferred
 from services.scoring.records import Noted, OutboxEntry, Unit
-from services.scoring.rescoring import Clock, Rescoring
+from services.scoring.rescoring import SERVICE, Clock, Rescoring
 from services.scoring.rule_store import RuleBook
 from services.scoring.rules import Rules
 from services.scoring.signal_documents import Seen, UnitRecord
@@ -33,6 +33,7 @@ from services.scoring.store import ScoringStore
 from shared import metrics
 from shared.events import GroupIndicator
 from shared.messaging.broker import Publish
+from shared.skipping import Skipping
 
 HELD_FOR = timedelta(minutes=2)
 """Longer than reading and judging a unit takes, or telling its students; so long it waits when the process that holds it dies."""
@@ -74,6 +75,8 @@ class Signalling:
         self._zone = zone
         self._every = every
         self._holder = holder
+        self._skipping = Skipping[Unit](SERVICE, "signalling")
+        self._sweeping = Skipping[Unit](SERVICE, "sweeping signals")
 
     async def round(self) -> int:
         """Computes units that are due, longest waiting first, until it has taken long enough; returns how many."""
@@ -89,11 +92,16 @@ class Signalling:
         }
         self._gauge(heads.values(), waiting.values())
         computed = 0
-        for unit in sorted(waiting, key=lambda unit: (waiting[unit], unit)):
+
+        async def compute(unit: Unit) -> None:
+            nonlocal computed
+            computed += await self._compute(unit, asked[unit])
+
+        for unit in self._skipping.in_turn(sorted(waiting, key=lambda unit: (waiting[unit], unit))):
             if self._clock() - started > ROUND_FOR:
                 break
             if waiting[unit] + self._every <= self._clock():
-                computed += await self._compute(unit, asked[unit])
+                await self._skipping.attempt(unit, compute)
         return computed
 
     def _gauge(self, heads: Iterable[Head], waiting: Iterable[datetime]) -> None:
@@ -179,9 +187,13 @@ class Signalling:
             await asyncio.sleep(0)
 
     async def _sweep(self) -> None:
-        for unit, entries in await self._store.stranded(self._clock(), STRANDED_AFTER):
+        stranded = dict(await self._store.stranded(self._clock(), STRANDED_AFTER))
+
+        async def tell(unit: Unit) -> None:
+            await self._tell(unit, stranded[unit])
             logger.warning("published signals that were stranded in an outbox", extra={"unit": unit.key})
-            await self._tell(unit, entries)
+
+        await self._sweeping.one_by_one(stranded, tell)
 
 
 async def _in_pieces(work: Generator[None, None, ResultT]) -> ResultT:

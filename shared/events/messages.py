@@ -5,7 +5,7 @@ from typing import Literal
 import orjson
 from pydantic import ValidationError
 
-from shared.errors import FieldError, Reject
+from shared.errors import FieldError, Reject, decoding
 from shared.events.attendance import AttendanceRecorded
 from shared.events.climate import ClimateReported
 from shared.events.enrolment import EnrolmentChanged
@@ -113,16 +113,18 @@ def read_event(body: bytes) -> AnyEvent:
     Raises:
         Reject: not JSON, an unknown type, or a field at fault (named in `errors`).
     """
-    try:
-        head = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Reject("the message is not JSON", (FieldError("$", "no JSON", str(error)),)) from error
-    model = BEHIND_TYPES.get(head.get("type", "")) if isinstance(head, dict) else None
-    if model is None:
-        raise Reject(
-            "the message's type is unknown", (FieldError("$.type", "unknown", "one of " + ", ".join(BEHIND_TYPES)),)
-        )
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise Reject("the message does not obey its contract", field_errors(error)) from error
+    with decoding():
+        try:
+            head = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise Reject("the message is not JSON", (FieldError("$", "no JSON", str(error)),)) from error
+        kind = head.get("type") if isinstance(head, dict) else None
+        model = BEHIND_TYPES.get(kind) if isinstance(kind, str) else None
+        if model is None:
+            raise Reject(
+                "the message's type is unknown", (FieldError("$.type", "unknown", "one of " + ", ".join(BEHIND_TYPES)),)
+            )
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as error:
+            raise Reject("the message does not obey its contract", field_errors(error)) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import aio_pika
 from aio_pika.exceptions import AMQPError, DeliveryError
 from aiormq import spec
+from aiormq.exceptions import PublishError
 from faststream import AckPolicy
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, RabbitBroker, RabbitExchange, RabbitQueue
@@ -23,8 +24,9 @@ from yarl import URL
 from shared.errors import Outage
 from shared.events import AnyEvent, read_event
 from shared.messaging import topology
-from shared.messaging.failures import failure_middleware
+from shared.messaging.failures import Failures
 from shared.messaging.intake import Intake
+from shared.messaging.properties import read_whatever_comes
 
 if TYPE_CHECKING:
     import aiormq
@@ -47,10 +49,15 @@ EXCHANGES = {
 logger = logging.getLogger(__name__)
 
 
+class Unroutable(Outage):
+    """No queue is bound for a message: the broker is there, and takes others."""
+
+
 class Publish(Protocol):
     """Publishes one encoded event; returns when the broker has confirmed that a queue holds it.
 
     Raises:
+        Unroutable: nobody reads messages with this key.
         Outage: not confirmed. The event may or may not be there: publish it again, readers recognise repetitions.
     """
 
@@ -58,8 +65,9 @@ class Publish(Protocol):
         """See the class."""
 
 
-def build_broker(amqp_url: str, service: str, intake: Intake | None = None) -> RabbitBroker:
+def build_broker(amqp_url: str, service: str, failures: Failures | None = None) -> RabbitBroker:
     """A broker with our failure handling, metrics and quiet logs. `apply_types` is off: our decoders type the messages."""
+    read_whatever_comes()
     return RabbitBroker(
         with_heartbeat(amqp_url),
         default_channel=Channel(on_return_raises=True),
@@ -71,7 +79,7 @@ def build_broker(amqp_url: str, service: str, intake: Intake | None = None) -> R
         logger=logging.getLogger("faststream"),
         middlewares=(
             RabbitPrometheusMiddleware(registry=REGISTRY, app_name=f"kvar-{service}", metrics_prefix="kvar"),
-            failure_middleware(intake or Intake(service)),
+            (failures or Failures(Intake(service))).middleware,
         ),
         fail_fast=True,
         reconnect_interval=1.0,
@@ -149,6 +157,10 @@ def confirmed_publish(broker: RabbitBroker, exchange: str) -> Publish:
                 await beneath.basic_publish(
                     body, exchange=exchange, routing_key=routing_key, properties=properties, mandatory=True, wait=False
                 )
+        except PublishError as error:
+            raise Unroutable(
+                f"the broker did not confirm a message to {exchange}: no queue for {routing_key}"
+            ) from error
         except (AMQPError, DeliveryError, OSError, TimeoutError, RuntimeError, IncorrectState) as error:
             raise Outage(
                 f"the broker did not confirm a message to {exchange}: {type(error).__name__} {error}"

@@ -1,23 +1,28 @@
-"""What happens to a message whose handler failed: retry ladder, parking, or back to the queue.
+"""What happens to a message whose handler failed: retry ladder, parking, holding, or back to the queue.
 
 A `Reject` (and anything we did not foresee after the ladder's last step) is parked at once with the error beside it; a
 `Retry` or an unforeseen error goes one step down the ladder; an `Outage` that a handler lets through waits on the ladder's
 first step without it counting as an attempt. What a process must not work on any more (see `intake`) goes back as if it
 had never been delivered. When even that publishing fails, FastStream's nack puts the message back.
+
+Parking has a budget for each authority (see `budget`). Of one that has spent it, messages go to `<service>.held` before
+they are worked on, but for those that an operator has sent again and one now and then: the first that is handled ends it.
 """
 
 from __future__ import annotations
 
 import logging
-import traceback
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from faststream import BaseMiddleware
 
 from shared import metrics
-from shared.errors import Outage, Reject
+from shared.error_text import cut, named, traced
+from shared.errors import KvarError, Outage, Reject
 from shared.messaging import topology
+from shared.messaging.budget import ParkingBudget
 from shared.messaging.forwarding import (
     ATTEMPT_HEADER,
     ERROR_HEADER,
@@ -25,41 +30,127 @@ from shared.messaging.forwarding import (
     PARKED_AT_HEADER,
     TRACE_HEADER,
     attempts,
+    authority_of,
     forward,
+    is_replayed,
     lasting_headers,
 )
 from shared.messaging.intake import GivenBack
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from types import TracebackType
 
-    from aio_pika.abc import AbstractIncomingMessage
+    from aio_pika.abc import AbstractIncomingMessage, HeadersType
     from faststream import ContextRepo
 
     from shared.messaging.intake import Intake
 
-TRACE_LENGTH = 8_000
-LOGGED_LENGTH = 300
+LONGEST_ERROR = 4_000
 
 logger = logging.getLogger(__name__)
 
 
-def failure_middleware(intake: Intake) -> Any:
-    """A FastStream middleware that settles failed messages of one service."""
+class Held(KvarError):
+    """Too many messages of this one's authority were parked in a row. Reaction: it waits unworked for an operator."""
 
-    def build(message: Any, /, *, context: ContextRepo) -> BaseMiddleware[Any, Any]:
-        return _FailureMiddleware(message, context=context, intake=intake)
 
-    return build
+class Failures:
+    """How one service settles failed messages, and keeps from work what is likely to fail."""
+
+    def __init__(self, intake: Intake, *, parking_budget: int = 0, users: AbstractSet[str] = frozenset()) -> None:
+        """`parking_budget`: messages of one authority parked in a row before its further ones are held, 0 for no limit; `users`:
+        authorities that are users of the broker.
+        """
+        self.intake = intake
+        self._service = intake.service
+        self._budget = ParkingBudget(parking_budget)
+        self._users = users
+        metrics.AUTHORITIES_HELD.labels(self._service).set(0)
+        metrics.HELD.labels(self._service)  # a counter that is there from the beginning shows its first rise
+
+    def middleware(self, message: Any, /, *, context: ContextRepo) -> BaseMiddleware[Any, Any]:
+        """For FastStream: settles this message."""
+        return _FailureMiddleware(message, context=context, failures=self)
+
+    def admit(self, message: AbstractIncomingMessage) -> None:
+        """Before the work on a message.
+
+        Raises:
+            Held: it is not to be worked on now.
+        """
+        if not self._budget.held or is_replayed(message):
+            return
+        authority = authority_of(message, self._users)
+        if not self._budget.may_try(authority, time.monotonic()):
+            raise Held(f"{self._budget.limit} messages of authority {authority} in a row were parked")
+
+    def succeeded(self, message: AbstractIncomingMessage) -> None:
+        """A message was handled."""
+        if self._budget.is_untouched:
+            return
+        authority = authority_of(message, self._users)
+        if self._budget.succeeded(authority):
+            metrics.AUTHORITIES_HELD.labels(self._service).set(self._budget.held)
+            logger.warning("an authority's messages are worked on again", extra={"authority": authority})
+
+    async def settle(self, message: AbstractIncomingMessage, error: Exception) -> None:
+        """Publishes the message to where it belongs now. Success means that it may be acknowledged."""
+        attempt = attempts(message)
+        if isinstance(error, GivenBack):
+            await self._give_back(message)
+        elif isinstance(error, Held):
+            await self._hold(message, error)
+        elif isinstance(error, Outage):
+            await self._retry(message, error, step=topology.RETRY_STEPS[0][0], attempt=attempt)
+        elif not isinstance(error, Reject) and attempt < len(topology.RETRY_STEPS):
+            await self._retry(message, error, step=topology.RETRY_STEPS[attempt][0], attempt=attempt + 1)
+        else:
+            await self._park_or_hold(message, error)
+
+    async def _give_back(self, message: AbstractIncomingMessage) -> None:
+        # Only when no consumer of ours could take it at once again.
+        await self.intake.detached()
+        exchange = topology.again_exchange(self._service)
+        await forward(message, exchange, message.routing_key or "", lasting_headers(message))
+        metrics.GIVEN_BACK.labels(self._service).inc()
+
+    async def _retry(self, message: AbstractIncomingMessage, error: Exception, *, step: str, attempt: int) -> None:
+        headers = {**lasting_headers(message), ATTEMPT_HEADER: attempt, ERROR_HEADER: _short(error)}
+        await forward(message, topology.retry_exchange(self._service, step), message.routing_key or "", headers)
+        metrics.RETRIED.labels(self._service, step).inc()
+        logger.warning("message retried later", extra={"step": step, "error": named(error)})
+
+    async def _park_or_hold(self, message: AbstractIncomingMessage, error: Exception) -> None:
+        authority, held = authority_of(message, self._users), self._budget.held
+        if not self._budget.may_park(authority, time.monotonic()):
+            await self._hold(message, error)
+            return
+        if self._budget.held > held:
+            logger.error("an authority's messages are held", extra={"authority": authority, "error": named(error)})
+        try:
+            await forward(message, "", topology.parking_queue(self._service), _noted(message, error))
+        except BaseException:
+            self._budget.not_parked(authority)
+            raise
+        finally:
+            metrics.AUTHORITIES_HELD.labels(self._service).set(self._budget.held)
+        metrics.PARKED.labels(self._service, type(error).__name__).inc()
+        logger.error("message parked", extra={"error": named(error)})
+
+    async def _hold(self, message: AbstractIncomingMessage, error: Exception) -> None:
+        await forward(message, "", topology.held_queue(self._service), _noted(message, error))
+        metrics.HELD.labels(self._service).inc()
 
 
 class _FailureMiddleware(BaseMiddleware[Any, Any]):
-    def __init__(self, message: Any, /, *, context: ContextRepo, intake: Intake) -> None:
+    def __init__(self, message: Any, /, *, context: ContextRepo, failures: Failures) -> None:
         super().__init__(message, context=context)
-        self.intake = intake
+        self.failures = failures
 
     async def consume_scope(self, call_next: Any, msg: Any) -> Any:
-        with self.intake.holding():
+        with self.failures.intake.holding():
+            self.failures.admit(self.msg)
             return await call_next(msg)
 
     async def after_processed(
@@ -69,67 +160,28 @@ class _FailureMiddleware(BaseMiddleware[Any, Any]):
         exc_tb: TracebackType | None = None,  # noqa: ARG002
     ) -> bool | None:
         if exc_val is None:
-            self.intake.succeeded()
+            self.failures.succeeded(self.msg)
             return False
         if not isinstance(exc_val, Exception):
             return False
-        await _settle(self.msg, exc_val, self.intake)
+        await self.failures.settle(self.msg, exc_val)
         return True
 
 
-async def _settle(message: AbstractIncomingMessage, error: Exception, intake: Intake) -> None:
-    """Publishes the message to where it belongs now. Success means that it may be acknowledged."""
-    attempt = attempts(message)
-    if isinstance(error, GivenBack):
-        await _give_back(message, intake)
-    elif isinstance(error, Outage):
-        await _retry(message, error, intake.service, step=topology.RETRY_STEPS[0][0], attempt=attempt)
-    elif not isinstance(error, Reject) and attempt < len(topology.RETRY_STEPS):
-        await _retry(message, error, intake.service, step=topology.RETRY_STEPS[attempt][0], attempt=attempt + 1)
-    elif intake.may_park():
-        try:
-            await _park(message, error, intake.service)
-        except BaseException:
-            intake.not_parked()
-            raise
-    else:
-        await _give_back(message, intake)
-
-
-async def _give_back(message: AbstractIncomingMessage, intake: Intake) -> None:
-    # Only when no consumer of ours could take it at once again.
-    await intake.detached()
-    await forward(message, topology.again_exchange(intake.service), message.routing_key or "", lasting_headers(message))
-    metrics.GIVEN_BACK.labels(intake.service).inc()
-
-
-async def _retry(message: AbstractIncomingMessage, error: Exception, service: str, *, step: str, attempt: int) -> None:
-    headers = {**lasting_headers(message), ATTEMPT_HEADER: attempt, ERROR_HEADER: _short(error)}
-    await forward(message, topology.retry_exchange(service, step), message.routing_key or "", headers)
-    metrics.RETRIED.labels(service, step).inc()
-    logger.warning("message retried later", extra={"step": step, "error": _named(error)})
-
-
-async def _park(message: AbstractIncomingMessage, error: Exception, service: str) -> None:
-    headers = {
+def _noted(message: AbstractIncomingMessage, error: Exception) -> HeadersType:
+    """Headers with all that an operator must know, and what it takes to send the message again."""
+    return {
         **lasting_headers(message),
         ATTEMPT_HEADER: attempts(message),
         ERROR_HEADER: _short(error),
-        TRACE_HEADER: "".join(traceback.format_exception(error))[-TRACE_LENGTH:],
+        TRACE_HEADER: "" if isinstance(error, Held) else traced(error),
         ORIGIN_HEADER: message.routing_key or "",
         PARKED_AT_HEADER: datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
-    await forward(message, "", topology.parking_queue(service), headers)
-    metrics.PARKED.labels(service, type(error).__name__).inc()
-    logger.error("message parked", extra={"error": _named(error)})
-
-
-def _named(error: Exception) -> str:
-    """Kind and reason without the fields at fault: logs hold no data of persons."""
-    return f"{type(error).__name__}: {error}"[:LOGGED_LENGTH]
 
 
 def _short(error: Exception) -> str:
-    details = getattr(error, "errors", ())
+    """Kind and reason, and of bad content the fields at fault."""
+    details = getattr(error, "errors", ()) if isinstance(error, Reject) else ()
     fields = "; ".join(f"{item.path}: found {item.found}, expected {item.expected}" for item in details)
-    return f"{type(error).__name__}: {error}" + (f" ({fields})" if fields else "")
+    return cut(named(error) + (f" ({fields})" if fields else ""), LONGEST_ERROR)

@@ -1,4 +1,4 @@
-"""Whether a process takes messages from its queues: stopped while the database is away, or when too much has been parked.
+"""Whether a process takes messages from its queues: not while the database is away.
 
 A message that waits in place for an outage to end is held by this process: no healthy replica can have it, and after half
 an hour the broker closes the channel (`consumer_timeout`). So when an outage lasts, the consumers are cancelled and what was
@@ -17,13 +17,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from aio_pika.exceptions import AMQPError
 from faststream.rabbit.subscriber import RabbitSubscriber
 
 from shared import metrics
+from shared.error_text import named
 from shared.errors import Outage
 
 if TYPE_CHECKING:
@@ -41,35 +41,22 @@ Probe = Callable[[], Awaitable[None]]
 """Proves that messages can be worked on. Raises `Outage` when not."""
 
 
-class Cause(StrEnum):
-    """Why a process takes no messages."""
-
-    OUTAGE = "outage"
-    PARKING_BUDGET = "parking_budget"
-
-
 class GivenBack(Outage):
     """The process stopped taking messages while it held this one. Reaction: back to its queue as if never delivered."""
 
 
 class Intake:
-    """Attaches and detaches the consumers of one process, and counts what is parked in a row."""
+    """Attaches and detaches the consumers of one process."""
 
-    def __init__(self, service: str, *, parking_budget: int = 0, patience_seconds: float = 10.0) -> None:
-        """`parking_budget`: messages parked in a row before the process stops, 0 for no limit; `patience_seconds`: how long an
-        outage lasts before it does.
-        """
+    def __init__(self, service: str, *, patience_seconds: float = 10.0) -> None:
+        """`patience_seconds`: how long an outage lasts before the process stops taking messages."""
         self.service = service
         self.reason: str | None = None
         self._patience_seconds = patience_seconds
-        self._parking_budget = parking_budget
-        self._parked_in_a_row = 0
-        self._spent = asyncio.Event()
         self._detached = asyncio.Event()
         self._held: set[asyncio.Task[object]] = set()
         self._let_go: set[asyncio.Task[object]] = set()
-        for cause in Cause:
-            metrics.INTAKE_STOPPED.labels(service, cause.value).set(0)
+        metrics.INTAKE_STOPPED.labels(service).set(0)
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -94,22 +81,6 @@ class Intake:
             self._held.discard(task)
             self._let_go.discard(task)
 
-    def may_park(self) -> bool:
-        """Whether one more message may be parked; counts it. When not, the process stops taking messages."""
-        if self._parking_budget and self._parked_in_a_row >= self._parking_budget:
-            self._spend()
-            return False
-        self._parked_in_a_row += 1
-        return True
-
-    def not_parked(self) -> None:
-        """The message counted last could not be parked after all."""
-        self._parked_in_a_row = max(0, self._parked_in_a_row - 1)
-
-    def succeeded(self) -> None:
-        """A message was handled."""
-        self._parked_in_a_row = 0
-
     async def detached(self) -> None:
         """Returns when no consumer is attached, or within `DETACH_SECONDS` when nobody watches."""
         with contextlib.suppress(TimeoutError):
@@ -127,35 +98,16 @@ class Intake:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def _spend(self) -> None:
-        if self._spent.is_set():
-            return
-        self._stop(
-            Cause.PARKING_BUDGET,
-            f"{self._parked_in_a_row} messages in a row were parked: mend the cause, restart, replay what is parked",
-        )
-        self._spent.set()
-
-    def _stop(self, cause: Cause, reason: str) -> None:
-        self.reason = reason
-        metrics.INTAKE_STOPPED.labels(self.service, cause.value).set(1)
-        logger.error("no messages are taken any more", extra={"cause": cause.value, "reason": reason})
-
     async def _watch(self, broker: RabbitBroker, probe: Probe) -> None:
-        while not self._spent.is_set():
-            try:
-                async with asyncio.timeout(PROBE_EVERY_SECONDS):
-                    await self._spent.wait()
-            except TimeoutError:
-                problem = await self._lasting_problem(probe)
-                if problem is not None and not self._spent.is_set():
-                    await self._sit_out(broker, probe, problem)
-        await self._detach(broker)
+        while True:
+            await asyncio.sleep(PROBE_EVERY_SECONDS)
+            if (problem := await self._lasting_problem(probe)) is not None:
+                await self._sit_out(broker, probe, problem)
 
     async def _lasting_problem(self, probe: Probe) -> str | None:
         began = time.monotonic()
         while (problem := await self._problem(probe)) is not None:
-            if time.monotonic() - began >= self._patience_seconds or self._spent.is_set():
+            if time.monotonic() - began >= self._patience_seconds:
                 return problem
             await asyncio.sleep(RETRY_PROBE_SECONDS)
         return None
@@ -171,16 +123,16 @@ class Intake:
         return None
 
     async def _sit_out(self, broker: RabbitBroker, probe: Probe, problem: str) -> None:
-        self._stop(Cause.OUTAGE, f"waiting for an outage to end: {problem}")
+        self.reason = f"waiting for an outage to end: {problem}"
+        metrics.INTAKE_STOPPED.labels(self.service).set(1)
+        logger.error("no messages are taken any more", extra={"reason": self.reason})
         await self._detach(broker)
         await self._let_go_of_messages()
         await self._end_of_outage(probe)
-        if self._spent.is_set():
-            return
         self._detached.clear()
         self.reason = None
         await self._attach(broker)
-        metrics.INTAKE_STOPPED.labels(self.service, Cause.OUTAGE.value).set(0)
+        metrics.INTAKE_STOPPED.labels(self.service).set(0)
         logger.warning("the outage is over, messages are taken again")
 
     async def _end_of_outage(self, probe: Probe) -> None:
@@ -210,7 +162,7 @@ class Intake:
                 await _consume(waiting[-1])
                 waiting.pop()
             except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
-                logger.warning("a consumer is not attached yet", extra={"error": f"{type(error).__name__}: {error}"})
+                logger.warning("a consumer is not attached yet", extra={"error": named(error)})
                 await asyncio.sleep(RETRY_PROBE_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""A parked message as an operator sees it, read from what lies in a parking queue."""
+"""A parked or held message as an operator sees it, read from what lies in its queue."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from shared.messaging import topology
-from shared.messaging.forwarding import ERROR_HEADER, ORIGIN_HEADER, PARKED_AT_HEADER, TRACE_HEADER, attempts
+from shared.messaging.forwarding import (
+    ERROR_HEADER,
+    ORIGIN_HEADER,
+    PARKED_AT_HEADER,
+    TRACE_HEADER,
+    attempts,
+    authority_of,
+)
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractIncomingMessage
 
 SHORT_ID_LENGTH = 12
+LONGEST_TEXT = 300
+"""Characters of a type or subject that are told: longer than any that a contract allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,7 @@ class Parked:
 
     service: str
     id: str
+    authority: str
     type: str
     subject: str
     routing_key: str
@@ -35,7 +45,7 @@ class Parked:
 
     @classmethod
     def of(cls, service: str, message: AbstractIncomingMessage) -> Parked:
-        """Reads a message of a service's parking queue."""
+        """Reads a message of a service's parking queue, or of those held."""
         headers = message.headers
         event = _event(message.body)
         died = _last_death(headers.get("x-death"))
@@ -43,8 +53,9 @@ class Parked:
         return cls(
             service=service,
             id=message.message_id or short_id(message.body),
-            type=str(event.get("type") or ""),
-            subject=str(event.get("subject") or ""),
+            authority=authority_of(message),
+            type=_text(event.get("type")),
+            subject=_text(event.get("subject")),
             routing_key=str(headers.get(ORIGIN_HEADER) or keys[0] or ""),
             attempts=attempts(message),
             parked_at=_time(headers.get(PARKED_AT_HEADER)) or _time(died.get("time")),
@@ -65,6 +76,10 @@ def _event(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value[:LONGEST_TEXT] if isinstance(value, str) else ""
 
 
 def _last_death(deaths: Any) -> dict[str, Any]:

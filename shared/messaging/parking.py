@@ -1,4 +1,4 @@
-"""What an operator does with parked messages: look at them, send them to their service again, drop them.
+"""What an operator does with messages that are parked or held: look at them, send them to their service again, drop them.
 
 AMQP cannot look without taking. A `Round` therefore takes messages without acknowledging them, and what it does not remove
 goes back when its channel closes, also when that is because this process died. Two things keep the order:
@@ -22,17 +22,20 @@ import aio_pika
 import aiormq
 from aio_pika.exceptions import AMQPError
 
+from shared.error_text import named
 from shared.errors import KvarError, Outage
 from shared.messaging import topology
-from shared.messaging.forwarding import OWN_HEADERS, forward, lasting_headers
+from shared.messaging.forwarding import OWN_HEADERS, REPLAYED_HEADER, forward, lasting_headers
 from shared.messaging.parked import Parked
+from shared.messaging.properties import read_whatever_comes
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
 LOCK_QUEUE = "kvar.parking.operator"
 FIRST_TAKE = 100
-LARGEST_TAKE = 10_000
+LARGEST_TAKE = 1_000
+"""Messages in memory at a time."""
 PATIENCE_SECONDS = 10.0
 IN_FLIGHT = 200
 """Copies that wait for their confirm at a time: of 10,000 together, a busy broker did not confirm all in 10 s."""
@@ -43,12 +46,12 @@ class ParkingError(KvarError):
 
 
 class Round:
-    """One walk through a service's parking queue, from its oldest message on."""
+    """One walk through a queue of a service's parked or held messages, from its oldest message on."""
 
-    def __init__(self, channel: AbstractChannel, service: str) -> None:
+    def __init__(self, channel: AbstractChannel, service: str, queue: str) -> None:
         self.service = service
         self._channel = channel
-        self._queue = topology.parking_queue(service)
+        self._queue = queue
         self._takes = 0
         self._at_fresh = False
         self._has_removed = False
@@ -88,7 +91,8 @@ class Round:
             yield portion
 
     async def replay(self, messages: Iterable[AbstractIncomingMessage]) -> list[tuple[Parked, str | None]]:
-        """Sends messages to their service again, by their old routing key and with a new count of attempts.
+        """Sends messages to their service again, by their old routing key and with a new count of attempts. They are tried
+        even if their authority is held.
 
         A message is removed when the broker has confirmed its copy: a crash between leaves both. Returned with each: what kept
         it from leaving, or nothing.
@@ -149,6 +153,7 @@ class Round:
     async def _replay(self, message: AbstractIncomingMessage) -> tuple[Parked, str | None]:
         parked = Parked.of(self.service, message)
         headers = {name: value for name, value in lasting_headers(message).items() if name not in OWN_HEADERS}
+        headers[REPLAYED_HEADER] = True
         try:
             await forward(message, topology.again_exchange(self.service), parked.routing_key, headers)
         except Outage as outage:
@@ -158,22 +163,23 @@ class Round:
 
 
 class Desk:
-    """The parking queues of one broker, as long as the connection lasts."""
+    """The queues of parked and held messages of one broker, as long as the connection lasts."""
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
 
     @asynccontextmanager
-    async def round(self, service: str) -> AsyncIterator[Round]:
-        """A walk through one service's queue; at its end what was not removed is back in place.
+    async def round(self, service: str, *, held: bool = False) -> AsyncIterator[Round]:
+        """A walk through one service's parked messages, or those held; at its end what was not removed is back in place.
 
         Raises:
-            ParkingError: the service has no parking queue.
+            ParkingError: the service has no such queue.
             Outage: the broker is away.
         """
         async with _broker_errors():
             channel = await self._connection.channel()
-        walk = Round(channel, service)
+        queue = topology.held_queue(service) if held else topology.parking_queue(service)
+        walk = Round(channel, service, queue)
         try:
             yield walk
             await walk.end()
@@ -190,6 +196,7 @@ async def operating(amqp_url: str) -> AsyncIterator[Desk]:
         Outage: the broker is away.
         ParkingError: another operator is at work.
     """
+    read_whatever_comes()
     async with _broker_errors():
         connection = await aio_pika.connect(amqp_url, timeout=PATIENCE_SECONDS)
     try:
@@ -217,7 +224,7 @@ async def _broker_errors() -> AsyncIterator[None]:
     except aiormq.ChannelNotFoundEntity as error:
         raise ParkingError("there is no such parking queue: no service has been started on this broker") from error
     except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
-        raise Outage(f"{type(error).__name__} {error}".strip()) from error
+        raise Outage(named(error)) from error
 
 
 def _first_of_each_id(

@@ -1,4 +1,4 @@
-"""`kvar parking`: messages that no service could work on, read, sent again or dropped by an operator."""
+"""`kvar parking`: messages that no service could work on, or that are held, read, sent again or dropped by an operator."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ import typer
 
 from shared.errors import Outage
 from shared.messaging import topology
+from shared.messaging.forwarding import authority_of
 from shared.messaging.parked import Parked
 from shared.messaging.parking import ParkingError, Round, operating
 from shared.messaging.parking_text import as_json, as_ndjson, as_table, as_text
@@ -28,14 +30,37 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Parked messages: list, show, replay, drop. Behind the door they bear pseudonyms only; those of ingest may be as their "
-    "publisher sent them, with names and national ids, so their content and error are shown with --body only.",
+    help="Parked messages: list, show, replay, drop; with --held those put aside after too many of their authority were parked. "
+    "Behind the door they bear pseudonyms only; those of ingest may be as their publisher sent them, with names and national "
+    "ids, so their content and error are shown with --body only.",
 )
 
 Service = StrEnum("Service", {name: name for name in topology.SERVICES})  # type: ignore[misc]
 
 OfService = Annotated[Service | None, typer.Option("--service", help="only this service's messages")]
-Ids = Annotated[list[str], typer.Argument(help="ids as `kvar parking list` shows them; the oldest message of each")]
+OfAuthority = Annotated[str | None, typer.Option("--authority", help="of all, only those of this authority")]
+Held = Annotated[bool, typer.Option("--held", help="those held, not those parked")]
+Ids = Annotated[
+    list[str] | None, typer.Argument(help="ids as `kvar parking list` shows them; the oldest message of each")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """The messages that a command is about: parked or held ones of some services."""
+
+    services: list[str]
+    held: bool
+
+    @classmethod
+    def of(cls, service: Service | None, *, held: bool) -> Which:
+        """As a command's options say."""
+        return cls([service.value] if service else list(topology.SERVICES), held)
+
+    @property
+    def state(self) -> str:
+        """What they are."""
+        return "held" if self.held else "parked"
 
 
 @app.command("list")
@@ -43,9 +68,10 @@ def list_parked(
     service: Annotated[Service | None, typer.Argument(help="only this service's messages")] = None,
     limit: Annotated[int, typer.Option(min=1, help="messages of each service at most")] = 50,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a message, without content")] = False,
+    held: Held = False,
 ) -> None:
-    """List what is parked, the oldest first. Nothing is changed."""
-    _run(_list(_services(service), limit, json=json))
+    """List what is parked, or held, the oldest first. Nothing is changed."""
+    _run(_list(Which.of(service, held=held), limit, json=json))
 
 
 @app.command()
@@ -53,107 +79,152 @@ def show(
     message_id: Annotated[str, typer.Argument(help="id as `kvar parking list` shows it")],
     service: OfService = None,
     body: Annotated[bool, typer.Option("--body", help="ingest's content, too: personal data")] = False,
+    held: Held = False,
 ) -> None:
     """Show one message with its error and content. Nothing is changed."""
-    _run(_show(message_id, _services(service), with_body=body))
+    _run(_show(message_id, Which.of(service, held=held), with_body=body))
 
 
 @app.command()
 def replay(
-    ids: Annotated[list[str] | None, typer.Argument(help="ids as `kvar parking list` shows them")] = None,
+    ids: Ids = None,
     service: OfService = None,
-    everything: Annotated[bool, typer.Option("--all", help="all that is parked now")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="all that there is now, the oldest first")] = False,
+    authority: OfAuthority = None,
+    held: Held = False,
 ) -> None:
     """Send messages to their service again, with a new count of attempts. Mend the cause first."""
-    if bool(ids) == everything:
-        raise typer.BadParameter("either ids or --all")
-    if everything:
-        _run(_replay_all(_services(service)))
-    else:
-        _run(_replay(set(ids or ()), _services(service)))
+    which = Which.of(service, held=held)
+    _ids_or_all(ids, everything, authority)
+    _run(_replay_all(which, authority) if everything else _replay(set(ids or ()), which))
 
 
 @app.command()
 def drop(
-    ids: Ids,
+    ids: Ids = None,
+    *,
     service: OfService = None,
+    everything: Annotated[bool, typer.Option("--all", help="all that there is now")] = False,
+    authority: OfAuthority = None,
+    held: Held = False,
     to: Annotated[Path | None, typer.Option(help="append a copy to this file, one JSON object a line")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
     """Remove messages for good. What they said is then unknown to the service: keep a copy with --to."""
-    _run(_drop(set(ids), _services(service), to, sure=yes))
+    which = Which.of(service, held=held)
+    _ids_or_all(ids, everything, authority)
+    _run(_drop_all(which, authority, to, sure=yes) if everything else _drop(set(ids or ()), which, to, sure=yes))
 
 
-async def _list(services: list[str], limit: int, *, json: bool) -> None:
+def _ids_or_all(ids: list[str] | None, everything: bool, authority: str | None) -> None:
+    if bool(ids) == everything:
+        raise typer.BadParameter("either ids or --all")
+    if authority is not None and not everything:
+        raise typer.BadParameter("--authority goes with --all")
+
+
+async def _list(which: Which, limit: int, *, json: bool) -> None:
     async with _desk() as desk:
         counts: dict[str, int] = {}
+        others: dict[str, int] = {}
         found: list[Parked] = []
-        for service in services:
-            async with desk.round(service) as walk:
+        for service in which.services:
+            async with desk.round(service, held=which.held) as walk:
                 counts[service] = await walk.waiting()
                 async for portion in walk.each(limit):
                     found += [Parked.of(service, message) for message in portion]
+            if not which.held:
+                async with desk.round(service, held=True) as walk:
+                    others[service] = await walk.waiting()
     if json:
         for parked in found:
             typer.echo(as_json(parked))
-    else:
-        as_table(found, counts)
+        return
+    as_table(found, counts, which.state)
+    for service, count in others.items():
+        if count:
+            typer.echo(f"{service}: {count} held, see --held")
 
 
-async def _show(message_id: str, services: list[str], *, with_body: bool) -> None:
+async def _show(message_id: str, which: Which, *, with_body: bool) -> None:
     async with _desk() as desk:
         found: list[Parked] = []
-        for service in services:
-            async with desk.round(service) as walk:
+        for service in which.services:
+            async with desk.round(service, held=which.held) as walk:
                 found += [Parked.of(service, message) for message in await _find(walk, {message_id})]
-    _all_found({message_id}, found)
+    _all_found({message_id}, found, which)
     for parked in found:
         typer.echo(as_text(parked, with_body=with_body))
 
 
-async def _replay(ids: set[str], services: list[str]) -> None:
+async def _replay(ids: set[str], which: Which) -> None:
     async with _desk() as desk:
         done: list[tuple[Parked, str | None]] = []
-        for service in services:
-            async with desk.round(service) as walk:
+        for service in which.services:
+            async with desk.round(service, held=which.held) as walk:
                 done += await walk.replay(await _find(walk, ids))
-    stayed = _say_what_stayed(done)
+    stayed = _say_what_stayed(done, which)
     typer.echo(f"{len(done) - stayed} sent again, {stayed} stayed.")
-    _all_found(ids, [parked for parked, _ in done])
+    _all_found(ids, [parked for parked, _ in done], which)
     if stayed:
         raise typer.Exit(1)
 
 
-async def _replay_all(services: list[str]) -> None:
+async def _replay_all(which: Which, authority: str | None) -> None:
     stayed = 0
     async with _desk() as desk:
-        for service in services:
+        for service in which.services:
             sent = 0
-            async with desk.round(service) as walk:
-                # Not what comes back meanwhile: it would go round for ever.
-                async for portion in walk.each(await walk.waiting()):
-                    kept = _say_what_stayed(await walk.replay(portion))
+            async with desk.round(service, held=which.held) as walk:
+                async for portion in _all_now(walk, authority):
+                    kept = _say_what_stayed(await walk.replay(portion), which)
                     sent += len(portion) - kept
                     stayed += kept
             typer.echo(f"{service}: {sent} sent again.")
     if stayed:
-        raise _failure(f"{stayed} stayed parked.")
+        raise _failure(f"{stayed} stayed {which.state}.")
 
 
-async def _drop(ids: set[str], services: list[str], to: Path | None, *, sure: bool) -> None:
+async def _drop(ids: set[str], which: Which, to: Path | None, *, sure: bool) -> None:
     async with _desk() as desk:
         dropped: list[Parked] = []
-        for service in services:
-            async with desk.round(service) as walk:
+        for service in which.services:
+            async with desk.round(service, held=which.held) as walk:
                 messages = await _find(walk, ids)
                 found = [Parked.of(service, message) for message in messages]
-                if found and (sure or await _agreed(found)):
-                    _keep_copies(found, to)
-                    for message in messages:
-                        await walk.remove(message)
+                if found and (sure or await _agreed("Drop these for good?", found)):
+                    await _remove(walk, messages, to)
                     typer.echo(f"{service}: {len(found)} dropped: {', '.join(parked.id for parked in found)}")
                 dropped += found
-    _all_found(ids, dropped)
+    _all_found(ids, dropped, which)
+
+
+async def _drop_all(which: Which, authority: str | None, to: Path | None, *, sure: bool) -> None:
+    whose = f" of authority {authority}" if authority is not None else ""
+    async with _desk() as desk:
+        for service in which.services:
+            dropped = 0
+            async with desk.round(service, held=which.held) as walk:
+                count = await walk.waiting()
+                question = f"Drop all that is {which.state} in {service}{whose} ({count} in all) for good?"
+                if not count or not (sure or await _agreed(question, [])):
+                    continue
+                async for portion in _all_now(walk, authority):
+                    await _remove(walk, portion, to)
+                    dropped += len(portion)
+            typer.echo(f"{service}: {dropped} dropped.")
+
+
+async def _all_now(walk: Round, authority: str | None) -> AsyncIterator[list[AbstractIncomingMessage]]:
+    """All messages, or an authority's, but those that come back meanwhile: they would go round for ever."""
+    async for portion in walk.each(await walk.waiting()):
+        yield [each for each in portion if authority is None or authority_of(each) == authority]
+
+
+async def _remove(walk: Round, messages: list[AbstractIncomingMessage], to: Path | None) -> None:
+    _keep_copies([Parked.of(walk.service, message) for message in messages], to)
+    for message in messages:
+        await walk.remove(message)
 
 
 async def _find(walk: Round, ids: set[str]) -> list[AbstractIncomingMessage]:
@@ -169,10 +240,10 @@ async def _find(walk: Round, ids: set[str]) -> list[AbstractIncomingMessage]:
     return found
 
 
-async def _agreed(found: list[Parked]) -> bool:
+async def _agreed(question: str, found: list[Parked]) -> bool:
     as_table(found, {})
     # In a thread: while a person thinks, the connection must go on saying that it is alive.
-    return await asyncio.to_thread(typer.confirm, "Drop these for good?")
+    return await asyncio.to_thread(typer.confirm, question)
 
 
 def _keep_copies(found: list[Parked], to: Path | None) -> None:
@@ -186,20 +257,16 @@ def _keep_copies(found: list[Parked], to: Path | None) -> None:
         os.fsync(file.fileno())
 
 
-def _say_what_stayed(done: list[tuple[Parked, str | None]]) -> int:
+def _say_what_stayed(done: list[tuple[Parked, str | None]], which: Which) -> int:
     stayed = [(parked, problem) for parked, problem in done if problem is not None]
     for parked, problem in stayed:
-        typer.echo(f"{parked.service} {parked.id} stays parked: {problem}", err=True)
+        typer.echo(f"{parked.service} {parked.id} stays {which.state}: {problem}", err=True)
     return len(stayed)
 
 
-def _all_found(ids: set[str], found: list[Parked]) -> None:
+def _all_found(ids: set[str], found: list[Parked], which: Which) -> None:
     if absent := sorted(ids - {parked.id for parked in found}):
-        raise _failure(f"Nothing parked has the id {', '.join(absent)}.")
-
-
-def _services(service: Service | None) -> list[str]:
-    return [service.value] if service else list(topology.SERVICES)
+        raise _failure(f"Nothing {which.state} has the id {', '.join(absent)}.")
 
 
 def _desk() -> AbstractAsyncContextManager[Desk]:

@@ -1,4 +1,4 @@
-"""Parked messages in words: a table, a page, a line of JSON. Everything in them may come from a stranger."""
+"""Parked and held messages in words: a table, a page, a line of JSON. Everything in them may come from a stranger."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ UNPSEUDONYMISED = "ingest"
 ERROR_LENGTH = 160
 
 
-def as_table(found: list[Parked], counts: dict[str, int]) -> None:
-    """Prints messages as a table and what else there is."""
+def as_table(found: list[Parked], counts: dict[str, int], state: str = "parked") -> None:
+    """Prints messages as a table and what else there is. `state`: parked or held."""
     console = Console()
     if found:
-        table = Table("service", "id", "type", "subject", "routing key", "attempts", "parked at", "error")
+        table = Table("service", "id", "authority", "type", "subject", "routing key", "attempts", "parked at", "error")
         for parked in found:
             table.add_row(*(Text(_printable(value), overflow="fold") for value in _summary(parked).values()))
         console.print(table)
@@ -29,9 +29,9 @@ def as_table(found: list[Parked], counts: dict[str, int]) -> None:
     for service, count in counts.items():
         more = f", {shown[service]} shown: --limit for more" if count > shown[service] else ""
         if count:
-            console.print(f"{service}: {count} parked{more}", highlight=False)
+            console.print(f"{service}: {count} {state}{more}", highlight=False)
     if counts and not any(counts.values()):
-        console.print("Nothing is parked.", highlight=False)
+        console.print(f"Nothing is {state}.", highlight=False)
 
 
 def as_json(parked: Parked) -> str:
@@ -72,6 +72,7 @@ def _facts(parked: Parked) -> dict[str, str]:
     return {
         "service": parked.service,
         "id": parked.id,
+        "authority": parked.authority,
         "type": parked.type,
         "subject": parked.subject,
         "routing_key": parked.routing_key,

@@ -7,6 +7,7 @@ and 4.0.
     risk ─> reporting.risk, notify.risk
     <service>.retry.5s/1m/10m ──(after the wait)──> <service>.again ─> the service's queues, by the same routing key
     every work queue ──(rejected, delivery limit)──> <service>.parking
+    <service>.held: messages of authorities with too many parked in a row
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ RETRY_STEPS: tuple[tuple[str, int], ...] = (("5s", 5_000), ("1m", 60_000), ("10m
 
 DELIVERY_LIMIT = 20
 PARKED_DELIVERY_LIMIT = 2_000_000_000
-"""In effect none: an operator's look takes a parked message and puts it back, and that counts. RabbitMQ 4 drops after 20
+"""In effect none: an operator's look takes a message and puts it back, and that counts. RabbitMQ 4 drops after 20
 when nothing is said; its own word for none, -1, makes 3.10 drop at the first look."""
 UNSHARDED = frozenset({"staff.changed", "climate.reported"})
 SCORED = ("attendance.recorded", "grade.recorded", "enrolment.changed")
@@ -80,6 +81,11 @@ def scoring_queue(shard: int) -> str:
 def parking_queue(service: str) -> str:
     """Where a service's messages wait for a person."""
     return f"{service}.parking"
+
+
+def held_queue(service: str) -> str:
+    """Where messages of an authority wait unworked, after too many of its messages were parked in a row."""
+    return f"{service}.held"
 
 
 def retry_exchange(service: str, step: str) -> str:
@@ -130,7 +136,8 @@ def _shard_queue(shard: int) -> WorkQueue:
 async def _declare_service(channel: AbstractChannel, service: str) -> None:
     again = await channel.declare_exchange(again_exchange(service), ExchangeType.TOPIC, durable=True)
     kept: Arguments = {"x-queue-type": "quorum", "x-delivery-limit": PARKED_DELIVERY_LIMIT}
-    await channel.declare_queue(parking_queue(service), durable=True, arguments=kept)
+    for waiting in (parking_queue(service), held_queue(service)):
+        await channel.declare_queue(waiting, durable=True, arguments=kept)
     for step, wait in RETRY_STEPS:
         name = retry_exchange(service, step)
         exchange = await channel.declare_exchange(name, ExchangeType.FANOUT, durable=True)

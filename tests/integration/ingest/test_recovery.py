@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from deploy.local.ports import free_ports
-from services.ingest.publishing import SWEEP_AFTER, Publishing, Sweeper
+from services.ingest.publishing import SET_ASIDE_FOR, SWEEP_AFTER, SWEEP_BATCHES, Publishing, Sweeper
 from services.ingest.store import EventArchive
 from shared import metrics
 from shared.errors import Outage
@@ -92,6 +92,90 @@ async def test_a_note_of_events_that_were_never_archived_is_given_up(database: D
     assert await database["events_unpublished"].count_documents({"_id": note["_id"]}) == 1
     await sweeper.sweep(now() + timedelta(hours=2))
     assert await database["events_unpublished"].count_documents({"_id": note["_id"]}) == 0
+
+
+async def unpublished(database: Database) -> set[str]:
+    return {key async for note in database["events_unpublished"].find() for key in note["keys"]}
+
+
+def key_of(item: dict[str, Any]) -> str:
+    return f"{item['source']} {item['id']}"
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [{"event": "{}"}, {"event": '{"type": []}'}, {"event": None}, {"subject": "\u0000", "type": 7}, {"added": "later"}],
+    ids=["no contract fits", "a type that is none", "no event", "another type", "a field of a newer version"],
+)
+async def test_nothing_waits_behind_an_event_that_cannot_be_published(
+    database: Database, poison: dict[str, Any]
+) -> None:
+    await database["events_unpublished"].delete_many({})
+    bad, beside = lesson(), lesson()
+    await crash(database, bad, beside)
+    await database["events_archive"].update_one({"_id": key_of(bad)}, {"$set": poison})
+    behind = [lesson() for _ in range(3)]
+    for item in behind:
+        await crash(database, item)
+    archive, broker = EventArchive(database), Broker()
+    sweeper, later = Sweeper(archive, Publishing(broker, SHARDS), now), now() + timedelta(minutes=2)
+    await sweeper.sweep(later)
+    is_published = {item["id"]: item["id"] in dict(broker.confirmed) for item in (bad, beside, *behind)}
+    can_be_published = "added" in poison
+    assert is_published == dict.fromkeys(is_published, True) | {bad["id"]: can_be_published}
+    assert await unpublished(database) == (set() if can_be_published else {key_of(bad)})
+    assert metrics.UNPUBLISHABLE._value.get() == (0 if can_be_published else 1)
+    await sweeper.sweep(later)
+    assert metrics.UNPUBLISHED_AGE._value.get() == 0, "what is set aside is no sign that the sweeper is stuck"
+
+
+async def test_what_was_set_aside_is_published_when_it_can_be(database: Database) -> None:
+    await database["events_unpublished"].delete_many({})
+    item, broker = lesson(), Broker()
+    await crash(database, item)
+    kept = await database["events_archive"].find_one({"_id": key_of(item)})
+    assert kept is not None
+    await database["events_archive"].update_one({"_id": key_of(item)}, {"$set": {"event": "{}"}})
+    sweeper, then = Sweeper(EventArchive(database), Publishing(broker, SHARDS), now), now() + timedelta(minutes=2)
+    await sweeper.sweep(then)
+    await database["events_archive"].update_one({"_id": key_of(item)}, {"$set": {"event": kept["event"]}})
+    await sweeper.sweep(then + timedelta(minutes=1))
+    assert await unpublished(database) == {key_of(item)}
+    await sweeper.sweep(then + SET_ASIDE_FOR + timedelta(seconds=1))
+    assert item["id"] in dict(broker.confirmed)
+    assert await unpublished(database) == set()
+    assert metrics.UNPUBLISHABLE._value.get() == 0
+
+
+async def test_more_notes_that_have_to_wait_than_are_swept_at_once_hold_up_nobody(database: Database) -> None:
+    await database["events_unpublished"].delete_many({})
+    notes = [{"_id": new_id("batch"), "opened_at": now(), "keys": [new_id("never")]} for _ in range(SWEEP_BATCHES + 5)]
+    await database["events_unpublished"].insert_many(notes)
+    item, broker = lesson(), Broker()
+    await crash(database, item)
+    await Sweeper(EventArchive(database), Publishing(broker, SHARDS), now).sweep(now() + timedelta(minutes=2))
+    assert item["id"] in dict(broker.confirmed)
+    assert len(await unpublished(database)) == len(notes)
+    await database["events_unpublished"].delete_many({})
+
+
+async def test_a_bad_event_in_a_request_does_not_keep_the_others(database: Database) -> None:
+    """Those published are noted so: they do not go out again with each try."""
+    bad, good = lesson(), [lesson() for _ in range(20)]
+
+    class Choosy(Broker):
+        async def __call__(self, body: bytes, *, routing_key: str, message_id: str) -> None:
+            if message_id == bad["id"]:
+                raise TypeError("not this one")
+            await super().__call__(body, routing_key=routing_key, message_id=message_id)
+
+    broker = Choosy()
+    await database["events_unpublished"].delete_many({})
+    for _ in range(2):
+        await receive(replica(database, broker), bad, *good)
+    assert sorted(key for key, _ in broker.confirmed) == sorted(item["id"] for item in good)
+    assert await unpublished(database) == {key_of(bad)}
+    await database["events_unpublished"].delete_many({})
 
 
 async def test_a_service_without_database_says_so_and_accepts_nothing(

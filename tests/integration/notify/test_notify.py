@@ -505,3 +505,15 @@ def test_wrong_settings_are_refused_at_start(stage: Stage) -> None:
         build(stage.settings.model_copy(update={"service_token": SecretStr("short")}))
     with pytest.raises(SettingsError, match="KVAR_SMTP_URL"):
         smtp_server("smtp://")
+
+
+async def test_an_alert_that_cannot_be_read_keeps_its_own_student_waiting_alone(stage: Stage) -> None:
+    bad, good = student(), [student() for _ in range(5)]
+    async with stage.running() as client, stage.database() as database:
+        await database["alerts"].insert_one(
+            {"_id": f"{bad}:1", "student": bad, "state": "due", "due_at": datetime(2026, 1, 1, tzinfo=UTC)}
+        )
+        await stage.publish(staff_changed(), *(enrolled(who, coach="staff:anna") for who in [bad, *good]))
+        await stage.publish(*(level_changed(who) for who in [*good, bad]))
+        await all_reach(client, [f"{who}:1" for who in good], "sent")
+        assert await database["alerts"].count_documents({"student": bad, "state": "due"}) == 1

@@ -120,7 +120,7 @@ async def test_a_student_written_meanwhile_loses_nothing_to_the_round(own: mongo
         *(Mover(StudentStore(own), UnitStore(own), monday).move_due() for _ in range(3)),
         *(StudentWriter(students, units, monday).process([risk(name, 9)]) for name in names),
     )
-    assert await students.due(monday.day, 100) == {}
+    assert await students.due(monday.day, 100) == []
     documents = await own["student_views"].find({}).to_list(None)
     assert len(documents) == 60
     assert all(item["lists"] == ["ended", "ended 2480/A"] for item in documents)

@@ -54,7 +54,7 @@ class Fate(Enum):
     UNKNOWN = "done, but the answer gets lost"
 
 
-class ProcessDiedError(Exception):
+class ProcessDiedError(BaseException):
     """What a dead process tries to do next."""
 
 

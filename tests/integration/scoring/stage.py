@@ -110,7 +110,7 @@ class Stage:
             database.client.close()
 
 
-class CrashError(Exception):
+class CrashError(BaseException):
     """The process dies here."""
 
 

@@ -20,6 +20,7 @@ from shared.events import AnyEvent
 from shared.messaging import topology
 from shared.messaging.batching import Batcher, Outcomes
 from shared.messaging.broker import subscribe
+from shared.messaging.parking import operating
 from shared.service import Running, build_app, connect
 from shared.settings import Settings
 from shared.waiting import through_outages
@@ -140,11 +141,12 @@ class Small:
             await topology.declare(channel, SHARDS)
             yield channel
 
-    async def publish(self, some: Sequence[AnyEvent]) -> None:
+    async def publish(self, some: Sequence[AnyEvent], headers: aio_pika.abc.HeadersType | None = None) -> None:
         async with self.channel() as channel:
             exchange = await channel.get_exchange(topology.EVENTS)
             for event in some:
-                await exchange.publish(aio_pika.Message(event.encode(), message_id=event.id, delivery_mode=2), KEY)
+                message = aio_pika.Message(event.encode(), message_id=event.id, headers=headers, delivery_mode=2)
+                await exchange.publish(message, KEY)
 
     async def waiting_and_consumers(self) -> tuple[int, int]:
         """Ready messages and consumers of the service's queue, as the broker says at once."""
@@ -153,9 +155,22 @@ class Small:
         return result.message_count or 0, result.consumer_count or 0
 
     async def parked(self) -> int:
+        """How many messages are parked."""
+        return await self._ready(topology.parking_queue(SERVICE))
+
+    async def held(self) -> int:
+        """How many messages are held."""
+        return await self._ready(topology.held_queue(SERVICE))
+
+    async def _ready(self, queue: str) -> int:
         async with self.channel() as channel:
-            queue = await channel.declare_queue(topology.parking_queue(SERVICE), passive=True)
-        return queue.declaration_result.message_count or 0
+            result = (await channel.declare_queue(queue, passive=True)).declaration_result
+        return result.message_count or 0
+
+    async def looked_at(self, *, held: bool) -> list[aio_pika.abc.AbstractIncomingMessage]:
+        """What is held, or parked, as an operator sees it: in order, and it stays there."""
+        async with operating(self.amqp_url) as desk, desk.round(SERVICE, held=held) as walk:
+            return await walk.take(1000)
 
     async def kept(self) -> set[str]:
         if not self.databases:

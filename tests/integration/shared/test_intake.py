@@ -1,11 +1,9 @@
-"""A process stops taking messages while the database is away, or when all it does is parking; nothing is lost by it."""
+"""A process stops taking messages while the database is away; nothing is lost by it."""
 
 from __future__ import annotations
 
 import pytest
 
-from shared.errors import Reject
-from shared.events import AnyEvent
 from shared.messaging import topology
 from tests.integration.shared.small import KEY, QUEUE, Small, build, events, says
 from tests.integration.shared.waiting import until
@@ -29,14 +27,14 @@ async def test_messages_are_not_held_while_the_database_is_away(small: Small) ->
         await small.publish(EVENTS)
         await until(lambda: says(http, 503, "waiting for an outage to end"), "the service to say what it waits for")
         await detached_with_all_ready(small, len(EVENTS))
-        assert 'kvar_intake_stopped{cause="outage",service="scoring"} 1.0' in (await http.get("/metrics")).text
+        assert 'kvar_intake_stopped{service="scoring"} 1.0' in (await http.get("/metrics")).text
         assert (await http.get("/health/live")).status_code == 200
         assert handled == []
         await small.to_database.up()
         await until(small.holds(EVENTS), "all events to be kept")
         await until(lambda: says(http, 200, "ready"), "the service to be ready again")
         await until(small.drained(), "an empty queue")
-        assert 'kvar_intake_stopped{cause="outage",service="scoring"} 0.0' in (await http.get("/metrics")).text
+        assert 'kvar_intake_stopped{service="scoring"} 0.0' in (await http.get("/metrics")).text
     assert {event.id for event in EVENTS} <= set(handled)
     await detached_with_all_ready(small, 0)
     assert await small.parked() == 0
@@ -96,71 +94,6 @@ async def test_a_service_that_is_cut_off_from_its_database_can_be_stopped(small:
         await small.publish(EVENTS)
         await until(lambda: says(http, 503, "waiting for an outage to end"), "the service to be cut off")
     await detached_with_all_ready(small, len(EVENTS))
-
-
-class Bad:
-    """Rejects every event but those named good."""
-
-    def __init__(self, *good: str) -> None:
-        self.good = set(good)
-        self.rejected = 0
-
-    def __call__(self, event: AnyEvent) -> None:
-        if event.id not in self.good:
-            self.rejected += 1
-            raise Reject("a bad release")
-
-
-async def test_parking_stops_when_nothing_else_happens(small: Small) -> None:
-    budget = small.settings.parking_budget
-    await small.publish(EVENTS)
-    async with small.started(build(small.settings, check=Bad())) as http:
-        await until(lambda: says(http, 503, f"{budget} messages in a row were parked"), "the service to say why")
-        await detached_with_all_ready(small, len(EVENTS) - budget)
-        assert await small.parked() == budget
-        assert 'kvar_intake_stopped{cause="parking_budget",service="scoring"} 1.0' in (await http.get("/metrics")).text
-        assert (await http.get("/health/live")).status_code == 200
-    # Mended and restarted: what was left is worked off.
-    async with small.running(build(small.settings)):
-
-        async def rest_kept() -> bool:
-            return len(await small.kept()) == len(EVENTS) - budget
-
-        await until(rest_kept, "all that was left to be kept")
-        await until(small.drained(), "an empty queue")
-    await detached_with_all_ready(small, 0)
-    assert await small.parked() == budget
-
-
-async def test_a_success_between_gives_the_budget_back(small: Small) -> None:
-    check = Bad(*(event.id for number, event in enumerate(EVENTS) if number % 4 == 0))
-
-    async def settled() -> int:
-        return await small.parked() + len(await small.kept())
-
-    async with small.running(build(small.settings, check=check)) as http:
-        for event in EVENTS:
-            done = await settled()
-            await small.publish([event])
-
-            async def one_more(done: int = done) -> bool:
-                return await settled() > done
-
-            await until(one_more, "the event to be settled")
-        assert await says(http, 200, "ready")
-    await detached_with_all_ready(small, 0)
-    assert await small.parked() == check.rejected > small.settings.parking_budget
-
-
-async def test_without_a_budget_everything_bad_is_parked(small: Small) -> None:
-    async with small.running(build(small.settings.model_copy(update={"parking_budget": 0}), check=Bad())) as http:
-        await small.publish(EVENTS)
-
-        async def all_parked() -> bool:
-            return await small.parked() == len(EVENTS)
-
-        await until(all_parked, "all to be parked")
-        assert await says(http, 200, "ready")
 
 
 @pytest.mark.parametrize("broker_first", [True, False], ids=["broker first", "database first"])

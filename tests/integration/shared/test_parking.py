@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aio_pika
 import orjson
@@ -55,10 +56,18 @@ class Place:
             "x-kvar-routing-key": key,
             "x-kvar-parked-at": "2026-02-02T08:00:00+00:00",
         }
+        await self._lay(topology.parking_queue(service), ids, body, headers)
+
+    async def hold(self, *ids: str, authority: str = EVENT.authority) -> None:
+        body = EVENT.model_copy(update={"authority": authority}).encode()
+        headers = {"x-kvar-error": f"Held: messages of {authority}", "x-kvar-routing-key": KEY}
+        await self._lay(topology.held_queue("scoring"), ids, body, headers)
+
+    async def _lay(self, queue: str, ids: Sequence[str | None], body: bytes, headers: dict[str, Any]) -> None:
         async with self.channel() as channel:
             for name in ids:
-                message = aio_pika.Message(body, message_id=name, headers=headers, delivery_mode=2)  # type: ignore[arg-type]
-                await channel.default_exchange.publish(message, topology.parking_queue(service))
+                message = aio_pika.Message(body, message_id=name, headers=headers, delivery_mode=2)
+                await channel.default_exchange.publish(message, queue)
 
     async def left(self, queue_name: str) -> list[aio_pika.abc.AbstractIncomingMessage]:
         """Takes everything that lies in a queue, in order."""
@@ -68,6 +77,9 @@ class Place:
             while message := await queue.get(no_ack=True, fail=False):
                 found.append(message)
         return found
+
+    async def held_ids(self) -> list[str]:
+        return [message.message_id or "" for message in await self.left(topology.held_queue("scoring"))]
 
     async def parked_ids(self, service: str = "scoring") -> list[str]:
         return [message.message_id or "" for message in await self.left(topology.parking_queue(service))]
@@ -127,6 +139,7 @@ async def test_list_as_json_has_one_object_a_message_without_content(place: Plac
     assert orjson.loads(said) == {
         "service": "scoring",
         "id": "one",
+        "authority": EVENT.authority,
         "type": EVENT.type,
         "subject": EVENT.subject,
         "routing_key": KEY,
@@ -282,7 +295,8 @@ async def test_replay_sends_to_the_service_alone_with_a_new_count_of_attempts(pl
     [again] = await place.left("reporting.events")
     assert again.routing_key == climate
     assert {name: value for name, value in again.headers.items() if name != "x-delivery-count"} == {
-        "traceparent": "keep"
+        "traceparent": "keep",
+        "x-kvar-replayed": True,
     }
     assert again.message_id == "one"
     assert await place.left("scoring.climate") == []
@@ -368,3 +382,48 @@ async def test_replay_of_some_leaves_the_others_in_order(place: Place) -> None:
         day.isoformat() for day in days[10:20]
     }
     assert await place.parked_ids() == [day.isoformat() for day in [*days[:10], *days[20:]]]
+
+
+async def test_what_is_held_is_listed_apart_with_its_authority(place: Place) -> None:
+    await place.park("one")
+    await place.hold("two", "three", authority="0180")
+    _, said = await place.kvar("list")
+    assert "scoring: 1 parked" in said
+    assert "scoring: 2 held, see --held" in said
+    code, said = await place.kvar("list", "--held", "--json")
+    assert code == 0
+    assert [(each["id"], each["authority"]) for each in map(orjson.loads, said.splitlines())] == [
+        ("two", "0180"),
+        ("three", "0180"),
+    ]
+    assert "Held: messages of 0180" in (await place.kvar("show", "two", "--held"))[1]
+    assert (await place.kvar("show", "two"))[0] == 1
+    assert (await place.kvar("list", "ingest", "--held")) == (0, "Nothing is held.\n")
+    assert await place.held_ids() == ["two", "three"]
+
+
+async def test_replay_and_drop_of_one_authority_leave_the_others_in_order(place: Place, tmp_path: Path) -> None:
+    names = numbered(60)
+    for start in range(0, 60, 10):
+        await place.hold(*names[start : start + 10], authority="0180" if start % 20 else "2480")
+    ours = [name for number, name in enumerate(names) if number // 10 % 2 == 0]
+    theirs = [name for name in names if name not in ours]
+    code, said = await place.kvar("replay", "--held", "--all", "--authority", "2480", "--service", "scoring")
+    assert (code, said) == (0, "scoring: 30 sent again.\n")
+    assert [message.message_id for message in await place.left("scoring.s00")] == ours
+    await place.hold("ours again")
+    copy = tmp_path / "kept.ndjson"
+    drop = ("drop", "--held", "--all", "--authority", "0180", "--to", str(copy))
+    assert (await place.kvar(*drop, answer="n\n"))[0] == 0
+    assert not copy.exists()
+    code, said = await place.kvar(*drop, answer="y\n")
+    assert code == 0
+    assert "Drop all that is held in scoring of authority 0180 (31 in all)" in said
+    assert "scoring: 30 dropped." in said
+    assert [orjson.loads(line)["id"] for line in copy.read_bytes().splitlines()] == theirs
+    assert await place.held_ids() == ["ours again"]
+
+
+async def test_an_authority_is_named_with_all_only(place: Place) -> None:
+    for wrong in (("replay", "one", "--authority", "0180"), ("drop", "one", "--authority", "0180"), ("drop",)):
+        assert (await place.kvar(*wrong))[0] == 2

@@ -100,6 +100,26 @@ async def test_a_failure_ends_neither_workers_nor_sweep_and_tells_no_name(
     assert not [record for record in caplog.records if "Märta" in str(vars(record))]
 
 
+async def test_the_sweep_comes_to_those_behind_students_who_always_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "SWEEP_LIMIT", 3)
+    done = Counter[str]()
+    bad = [f"bad {number}" for number in range(10)]
+
+    async def deliver(student: str) -> None:
+        done[student] += 1
+        if student.startswith("bad"):
+            raise KeyError(student)
+
+    async def due(limit: int) -> list[str]:
+        return [*bad, "good"][:limit]
+
+    async with Dispatcher(deliver, due, sweep_seconds=0.01) as dispatcher:
+        await reached(done, "good", 3)
+        assert {done[student] for student in bad} == {1}
+        dispatcher.wake("bad 0")
+        await reached(done, "bad 0", 2)
+
+
 async def test_a_stop_lets_the_delivery_in_work_finish() -> None:
     begun, finished = asyncio.Event(), asyncio.Event()
 

@@ -23,6 +23,8 @@ class Doubling:
         await self.go_on.wait()
         if 13 in asks:
             raise Outage("the database")
+        if -1 in asks:
+            raise KeyError("a document that cannot be read")
         return [2 * ask for ask in asks]
 
 
@@ -48,13 +50,26 @@ async def test_no_call_is_larger_than_the_limit(monkeypatch: pytest.MonkeyPatch)
     assert max(map(len, answer.calls)) == 2
 
 
-async def test_an_error_reaches_all_of_its_call_and_the_next_call_works() -> None:
+async def test_an_outage_reaches_all_of_its_call_and_the_next_call_works() -> None:
     answer = Doubling()
     answer.go_on.set()
     double = Together(answer)
     failed = await asyncio.gather(double(1), double(13), return_exceptions=True)
     assert [type(outcome) for outcome in failed] == [Outage, Outage]
     assert await double(4) == 8
+
+
+@pytest.mark.parametrize("asks", [[-1], [-1, 1], [1, 2, -1, 3, 4], [1, -1, 2, -1, 3]], ids=str)
+async def test_a_question_that_cannot_be_answered_hears_it_alone(asks: list[int]) -> None:
+    answer = Doubling()
+    double = Together(answer)
+    asked = [asyncio.create_task(double(ask)) for ask in asks]
+    await asyncio.sleep(0)
+    answer.go_on.set()
+    heard = await asyncio.gather(*asked, return_exceptions=True)
+    assert [KeyError if ask == -1 else 2 * ask for ask in asks] == [
+        type(each) if isinstance(each, KeyError) else each for each in heard
+    ]
 
 
 async def test_somebody_who_gives_up_does_not_disturb_the_others() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class StudentsInMemory(StudentStore):
     """Obeys the contract of the store. `outages_after_writing`: how often the answer to a write is lost.
 
-    `refused`: a student whose document the database does not take.
+    `refused`: students whose documents the database does not take.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class StudentsInMemory(StudentStore):
         self.days: dict[str, int] = {}
         self.writes = 0
         self.outages_after_writing = 0
-        self.refused = ""
+        self.refused: set[str] = set()
         self.faster: list[StudentEvent] = []
         self.faster_day = 0
 
@@ -39,13 +39,16 @@ class StudentsInMemory(StudentStore):
         self.faster = []
         return found
 
-    async def due(self, day: int, limit: int) -> dict[str, Stored]:
+    async def due(self, day: int, limit: int) -> list[str]:
         changes = {name: item.view.next_change(self.days[name]) for name, item in self.stored.items()}
-        due = [name for name, change in changes.items() if change is not None and change <= day]
-        return {name: self.stored[name] for name in due[:limit]}
+        return [name for name, change in changes.items() if change is not None and change <= day][:limit]
+
+    async def read_due(self, pseudonyms: Iterable[str], day: int) -> dict[str, Stored]:
+        due = await self.due(day, len(self.stored))
+        return {name: self.stored[name] for name in pseudonyms if name in due}
 
     async def write(self, changed: Mapping[str, Stored], day: int) -> set[str]:
-        if self.refused in changed:
+        if self.refused & changed.keys():
             raise ValueError("a document that the database refuses")
         self.writes += len(changed)
         lost = set()

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from services.reporting import daily
 from services.reporting.daily import Mover
 from services.reporting.handlers import StudentWriter
 from services.reporting.views import UnitKey
@@ -59,10 +60,24 @@ async def test_units_left_before_an_outage_are_marked_after_it(
     assert students.days[pseudonym("mover")] == MONDAY.toordinal()
 
 
+async def test_a_student_who_cannot_be_written_holds_up_nobody(
+    students: StudentsInMemory, units: MarksInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daily, "MOVED_TOGETHER", 2)
+    movers = [enrolment(f"s{number}", ends_on=FRIDAY) for number in range(10)]
+    await StudentWriter(students, units, clock_at(FRIDAY)).process(list(movers))
+    students.refused = {pseudonym("s0"), pseudonym("s1"), pseudonym("s2")}
+    mover = Mover(students, units, clock_at(MONDAY))
+    for _ in range(6):
+        await mover.move_due()
+    assert set(await students.due(MONDAY.toordinal(), 100)) == students.refused
+    assert {A} in units.marks
+
+
 async def test_a_round_that_has_slept_for_days_catches_up_at_once(
     students: StudentsInMemory, units: MarksInMemory
 ) -> None:
     await on_friday(students, units)
     await Mover(students, units, clock_at(MONDAY + timedelta(30))).move_due()
     assert students.writes == 1
-    assert await students.due(MONDAY.toordinal() + 30, 10) == {}
+    assert await students.due(MONDAY.toordinal() + 30, 10) == []

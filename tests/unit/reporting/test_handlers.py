@@ -98,7 +98,7 @@ async def test_a_lost_race_is_merged_again_and_loses_neither_side(
 
 
 async def test_an_event_that_cannot_be_stored_fails_alone(students: StudentsInMemory, units: MarksInMemory) -> None:
-    students.refused = pseudonym("bad")
+    students.refused = {pseudonym("bad")}
     async with Batcher(StudentWriter(students, units, CLOCK).process, max_size=3, max_wait=0.05) as batcher:
         sent = [batcher.submit(risk(name)) for name in ("s", "bad", "t")]
         outcomes = await asyncio.gather(*sent, return_exceptions=True)

@@ -11,6 +11,8 @@ import pytest
 from aiormq.abc import DeliveredMessage
 from pamqp import commands, header
 
+from shared.messaging.budget import UNKNOWN
+from shared.messaging.forwarding import LONGEST_READ, authority_of
 from shared.messaging.parked import Parked
 from shared.messaging.parking_text import as_ndjson, as_text
 
@@ -60,3 +62,24 @@ def test_what_a_stranger_wrote_can_always_be_read(headers: dict[str, Any], body:
 def test_a_copy_holds_text_as_text_and_the_rest_in_base64() -> None:
     assert orjson.loads(as_ndjson(Parked.of("scoring", delivered("åäö".encode()))))["body"] == "åäö"
     assert orjson.loads(as_ndjson(Parked.of("scoring", delivered(b"\xff"))))["body_base64"] == "/w=="
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "meant"),
+    [
+        pytest.param(b'{"authority": "2480"}', {}, "2480", id="as the message says"),
+        pytest.param(
+            b'{"authority": "2480"}', {"x-kvar-user-id": "vendor"}, "2480", id="of a user who speaks for many"
+        ),
+        pytest.param(b'{"authority": "2480"}', {"x-kvar-user-id": "0180"}, "0180", id="of a user who is an authority"),
+        pytest.param(b'{"authority": "2480"}', {"x-kvar-user-id": 7}, "2480", id="of a user who is none"),
+        pytest.param(b'{"authority": ["2480"]}', {}, UNKNOWN, id="no text"),
+        pytest.param(b'{"authority": ""}', {}, UNKNOWN, id="empty"),
+        pytest.param(b'{"authority": "%b"}' % (b"1" * 33), {}, UNKNOWN, id="too long"),
+        pytest.param(b'["authority"]', {}, UNKNOWN, id="no object"),
+        pytest.param(b"{", {}, UNKNOWN, id="no JSON"),
+        pytest.param(b'{"authority": "2480", "x": "%b"}' % (b"1" * LONGEST_READ), {}, UNKNOWN, id="not worth reading"),
+    ],
+)
+def test_whose_a_message_is(body: bytes, headers: dict[str, Any], meant: str) -> None:
+    assert authority_of(delivered(body, headers), {"0180", "2480"}) == meant
