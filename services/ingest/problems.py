@@ -93,7 +93,7 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 async def _outage(_: Request, error: Exception) -> Response:
     logger.warning("a request met an outage", extra={"outage": str(error)})
-    return unavailable("Broker or database are away. Nothing was accepted; send the same again.").answer()
+    return unavailable(f"Broker or database cannot work ({error}). Nothing was accepted; send the same again.").answer()
 
 
 async def _http(_: Request, error: Exception) -> Response:

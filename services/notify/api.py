@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from services.notify.alert_store import Alerts, Filter
 from services.notify.alerts import Alert, AlertState, Refusal
-from shared.errors import Outage
 from shared.events import Level
 
 PAGE_LIMIT = 500
@@ -87,28 +86,25 @@ def alerts_router(alerts: Alerts, token: str) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
     ) -> AlertPage:
         """Alerts by state, student or authority."""
-        try:
-            found = await alerts.page(Filter(status, student, authority), after, limit)
-        except Outage as outage:
-            raise _away(outage) from outage
+        found = await alerts.page(Filter(status, student, authority), after, limit)
         return AlertPage(items=[_shown(alert) for alert in found], next=found[-1].id if len(found) == limit else None)
 
-    @router.get("/{alert_id}", responses={401: {"description": "no service token"}, 404: {"description": "unknown"}})
+    @router.get(
+        "/{alert_id}",
+        responses={
+            401: {"description": "no service token"},
+            404: {"description": "unknown"},
+            503: {"description": "the database is away"},
+        },
+    )
     async def one_alert(alert_id: str) -> AlertOut:
         """One alert by its id, `p_…:3`."""
-        try:
-            found = await alerts.one(alert_id)
-        except Outage as outage:
-            raise _away(outage) from outage
+        found = await alerts.one(alert_id)
         if found is None:
             raise HTTPException(404, "no such alert")
         return _shown(found)
 
     return router
-
-
-def _away(outage: Outage) -> HTTPException:
-    return HTTPException(503, str(outage), {"Retry-After": "5"})
 
 
 def _shown(alert: Alert) -> AlertOut:

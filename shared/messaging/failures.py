@@ -9,13 +9,13 @@ had never been delivered. When even that publishing fails, FastStream's nack put
 from __future__ import annotations
 
 import logging
-import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from faststream import BaseMiddleware
 
 from shared import metrics
+from shared.error_text import cut, named, traced
 from shared.errors import Outage, Reject
 from shared.messaging import topology
 from shared.messaging.forwarding import (
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
     from shared.messaging.intake import Intake
 
-TRACE_LENGTH = 8_000
-LOGGED_LENGTH = 300
+LONGEST_ERROR = 4_000
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +106,7 @@ async def _retry(message: AbstractIncomingMessage, error: Exception, service: st
     headers = {**lasting_headers(message), ATTEMPT_HEADER: attempt, ERROR_HEADER: _short(error)}
     await forward(message, topology.retry_exchange(service, step), message.routing_key or "", headers)
     metrics.RETRIED.labels(service, step).inc()
-    logger.warning("message retried later", extra={"step": step, "error": _named(error)})
+    logger.warning("message retried later", extra={"step": step, "error": named(error)})
 
 
 async def _park(message: AbstractIncomingMessage, error: Exception, service: str) -> None:
@@ -115,21 +114,17 @@ async def _park(message: AbstractIncomingMessage, error: Exception, service: str
         **lasting_headers(message),
         ATTEMPT_HEADER: attempts(message),
         ERROR_HEADER: _short(error),
-        TRACE_HEADER: "".join(traceback.format_exception(error))[-TRACE_LENGTH:],
+        TRACE_HEADER: traced(error),
         ORIGIN_HEADER: message.routing_key or "",
         PARKED_AT_HEADER: datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
     await forward(message, "", topology.parking_queue(service), headers)
     metrics.PARKED.labels(service, type(error).__name__).inc()
-    logger.error("message parked", extra={"error": _named(error)})
-
-
-def _named(error: Exception) -> str:
-    """Kind and reason without the fields at fault: logs hold no data of persons."""
-    return f"{type(error).__name__}: {error}"[:LOGGED_LENGTH]
+    logger.error("message parked", extra={"error": named(error)})
 
 
 def _short(error: Exception) -> str:
-    details = getattr(error, "errors", ())
+    """Kind and reason, and of bad content the fields at fault."""
+    details = getattr(error, "errors", ()) if isinstance(error, Reject) else ()
     fields = "; ".join(f"{item.path}: found {item.found}, expected {item.expected}" for item in details)
-    return f"{type(error).__name__}: {error}" + (f" ({fields})" if fields else "")
+    return cut(named(error) + (f" ({fields})" if fields else ""), LONGEST_ERROR)

@@ -8,6 +8,7 @@ import aio_pika
 import aiormq
 from aiormq import spec
 
+from shared.error_text import named
 from shared.errors import Outage
 
 if TYPE_CHECKING:
@@ -66,9 +67,7 @@ async def forward(message: AbstractIncomingMessage, exchange: str, routing_key: 
             timeout=TIMEOUT_SECONDS,
         )
     except (aiormq.AMQPError, OSError, TimeoutError, RuntimeError) as error:
-        raise Outage(
-            f"the broker did not confirm a copy to {exchange or routing_key}: {type(error).__name__} {error}"
-        ) from error
+        raise Outage(f"the broker did not confirm a copy to {exchange or routing_key}: {named(error)}") from error
     # A channel that does not raise for what was returned hands over the returned message instead of the confirmation.
     if not isinstance(confirmation, spec.Basic.Ack):
         raise Outage(f"no queue is bound to exchange {exchange or '(default)'} for {routing_key}")

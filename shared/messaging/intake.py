@@ -24,6 +24,7 @@ from aio_pika.exceptions import AMQPError
 from faststream.rabbit.subscriber import RabbitSubscriber
 
 from shared import metrics
+from shared.error_text import named
 from shared.errors import Outage
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ class Intake:
                 await _consume(waiting[-1])
                 waiting.pop()
             except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
-                logger.warning("a consumer is not attached yet", extra={"error": f"{type(error).__name__}: {error}"})
+                logger.warning("a consumer is not attached yet", extra={"error": named(error)})
                 await asyncio.sleep(RETRY_PROBE_SECONDS)
 
 

@@ -74,7 +74,7 @@ async def test_a_service_waits_for_the_broker_and_its_consumers_come_back(
         await until(told, "scores as brute force says")
         text = (await http.get("/metrics")).text
         assert "kvar_event_to_score_seconds_count" in text
-        assert "kvar_received_messages_total" in text
+        assert "kvar_messages_total{" in text
 
 
 async def test_a_database_that_is_away_is_named(new_vhost: Callable[[], str]) -> None:
