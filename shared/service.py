@@ -125,7 +125,7 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
     running.health.starting = "waiting for the database"
     await mongo.writable(running.database, running.name)
     running.health.starting = "waiting for the broker"
-    stack.push_async_callback(broker.stop)
+    stack.push_async_callback(_stop, broker)
     try:
         await broker.connect()
         await declare_topology(broker, running.settings.shards)
@@ -136,7 +136,7 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
         # Among them RuntimeError and StopAsyncIteration: how the driver says that a connection was cut in the very first moment.
         raise Outage(f"the broker: {named(error)}") from error
     # Stopped first, so that handlers in flight still have what `start` opened; later calls find nothing left to do.
-    stack.push_async_callback(broker.stop)
+    stack.push_async_callback(_stop, broker)
     await stack.enter_async_context(running.intake.watching(broker, running.waits.probe))
     running.health.checks = {
         "intake": lambda: _intake_check(running),
@@ -144,6 +144,23 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
         "broker": lambda: _broker_check(running),
         "work": lambda: _work_check(running),
     }
+
+
+async def _stop(broker: RabbitBroker) -> None:
+    """Ends consuming and the connection. In an alarm the broker does not hear that; it finds out by the cut."""
+    connection = broker._connection  # noqa: SLF001 - FastStream has no public way to it
+    if connection is not None and connection.close_called:
+        return
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS if is_blocked(broker) else SHUTDOWN_SECONDS):
+            await broker.stop()
+    except Exception as error:  # noqa: BLE001 - what else is open must still be closed
+        logger.warning("the connection to the broker was not closed in order", extra={"error": error})
+        if connection is not None:
+            # Else it would be made again, against all cancelling.
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await connection.close()
 
 
 async def _intake_check(running: Running) -> str | None:

@@ -167,7 +167,7 @@ class Intake:
         if note.keys:
             await self._archive.note_published(note.batch, [key for key in unconfirmed if key in note.keys])
         if unconfirmed:
-            raise Outage(f"the broker did not confirm {len(unconfirmed)} events; they are archived")
+            raise Outage(f"{len(unconfirmed)} events are archived but not confirmed: {self._publishing.problem}")
 
     def _refuse(self, batch: Batch, position: int, refusal: Reject) -> None:
         arrival = batch.arrivals[position]

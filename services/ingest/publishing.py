@@ -35,6 +35,8 @@ class Publishing:
         self._publish = publish
         self._shards = shards
         self._slots = asyncio.Semaphore(UNCONFIRMED_AT_ONCE)
+        self.problem = ""
+        """Why the last event that was not confirmed was not."""
 
     async def publish_all(self, events: Sequence[Archived]) -> list[str]:
         """Publishes concurrently; returns the keys that the broker did not confirm. After the first, the rest is not tried."""
@@ -46,6 +48,8 @@ class Publishing:
                     unconfirmed.append(event.key)
 
         await asyncio.gather(*(publish_one(event) for event in events))
+        if unconfirmed:
+            logger.warning("not confirmed", extra={"outage": self.problem, "events": len(unconfirmed)})
         return unconfirmed
 
     async def _is_confirmed(self, event: Archived) -> bool:
@@ -57,7 +61,7 @@ class Publishing:
                 message_id=message.id,
             )
         except Outage as outage:
-            logger.warning("not confirmed", extra={"outage": str(outage)})
+            self.problem = str(outage)
             return False
         return True
 
@@ -104,5 +108,5 @@ class Sweeper:
             else:
                 valid.append(event)
         if unconfirmed := await self._publishing.publish_all(valid):
-            raise Outage(f"the broker did not confirm {len(unconfirmed)} archived events")
+            raise Outage(f"{len(unconfirmed)} archived events are not confirmed: {self._publishing.problem}")
         return invalid

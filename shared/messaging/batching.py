@@ -120,8 +120,9 @@ class Batcher(Generic[ItemT]):
         try:
             return await self._process(items)
         except Exception as error:
+            without_frames(error)
             if len(items) == 1:
-                return [without_frames(error)]
+                return [error]
             if not is_part:
                 logger.exception("a batch failed; its halves are taken by themselves", extra={"items": len(items)})
         middle = len(items) // 2

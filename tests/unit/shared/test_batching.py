@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -160,3 +162,31 @@ async def test_what_its_submitter_has_given_up_is_not_worked_on() -> None:
         go_on.set()
         await asyncio.gather(first, kept)
     assert worked == [[1], [3]]
+
+
+class Large:
+    """Stands for the states that a batch has read."""
+
+
+async def test_errors_of_items_keep_nothing_of_their_batch_and_a_failed_batch_is_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    read: list[weakref.ref[Large]] = []
+    most = 0
+
+    async def process(items: list[int]) -> Outcomes:
+        nonlocal most
+        gc.collect()
+        most = max(most, sum(reference() is not None for reference in read))
+        states = [Large() for _ in items]
+        read.extend(map(weakref.ref, states))
+        await asyncio.sleep(0)
+        raise ValueError(len(states))
+
+    async with Batcher(process, max_size=64, max_wait=0.01) as batcher:
+        errors = await asyncio.gather(*(batcher.submit(number) for number in range(64)), return_exceptions=True)
+    assert [type(error) for error in errors] == [ValueError] * 64
+    assert most == 0
+    gc.collect()
+    assert not any(reference() for reference in read)
+    assert len(caplog.records) == 1
