@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
     DuplicateKeyError,
+    NotPrimaryError,
     OperationFailure,
     ProtocolError,
     PyMongoError,
@@ -134,6 +135,8 @@ def _codes(error: Exception) -> list[int | None]:
     if isinstance(error, BulkWriteError):
         failures = [*error.details.get("writeErrors", ()), *error.details.get("writeConcernErrors", ())]
         return [failure.get("code") for failure in failures if failure.get("code") != DUPLICATE_KEY]
+    if isinstance(error, NotPrimaryError) and isinstance(error.details, Mapping):
+        return [error.details.get("code")]
     return [error.code] if isinstance(error, OperationFailure) else []
 
 

@@ -177,6 +177,8 @@ UNSTORABLE = {
 }
 """What the database will never take, by code."""
 
+_UNCLEAR = {1: "InternalError", 8: "UnknownError"}
+
 PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "SystemOverloadedError", "RetryableError")
 """Labels by which the server says, of any code, that the same may succeed later."""
 
@@ -193,7 +195,7 @@ def meaning(codes: Iterable[int | None]) -> Meaning:
 
 def code_name(code: int) -> str:
     """What the server calls it, as far as it is known here."""
-    return OUTAGES.get(code) or UNSTORABLE.get(code) or "unknown"
+    return (OUTAGES | UNSTORABLE | _UNCLEAR).get(code, "unknown")
 
 
 def _meaning(code: int | None) -> Meaning:
