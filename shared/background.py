@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from shared.waiting import through_outages
+from shared.waiting import stopwatch, through_outages
+
+LONGEST_PAUSE_SECONDS = 30.0
+"""A round that took this long hung on a database that stood still, and is no measure of the work that it had."""
 
 logger = logging.getLogger(__name__)
 
@@ -19,13 +21,18 @@ logger = logging.getLogger(__name__)
 class Rounds:
     """Work done again and again, with at least `every_seconds` between rounds.
 
-    `share`: the largest part of the time (0…1) that it may take, so that it leaves room when rounds are long.
+    `share`: the largest part of the time (0…1) that it may take, so that it leaves room when rounds are long. Waiting for an
+    outage to end takes nothing.
     """
 
     name: str
     work: Callable[[], Awaitable[object]]
     every_seconds: float
     share: float = 1.0
+
+    def pause_after(self, worked: float) -> float:
+        """Seconds until the next round, after one with so many seconds of work."""
+        return max(self.every_seconds, min(worked / self.share - worked, LONGEST_PAUSE_SECONDS))
 
 
 @asynccontextmanager
@@ -47,11 +54,12 @@ async def background(service: str, *rounds: Rounds) -> AsyncIterator[None]:
 
 
 async def _go_round(service: str, rounds: Rounds) -> None:
+    clock = asyncio.get_running_loop().time
     while True:
-        started = time.monotonic()
-        try:
-            await through_outages(rounds.work, service=service)
-        except Exception:
-            logger.exception("a round of background work failed", extra={"work": rounds.name})
-        spent = time.monotonic() - started
-        await asyncio.sleep(max(rounds.every_seconds, spent / rounds.share - spent))
+        began = clock()
+        with stopwatch() as watch:
+            try:
+                await through_outages(rounds.work, service=service)
+            except Exception:
+                logger.exception("a round of background work failed", extra={"work": rounds.name})
+        await asyncio.sleep(rounds.pause_after(clock() - began - watch.waited))

@@ -2,9 +2,11 @@
 
 KvarError
 ├── Reject   bad for ever: back to the publisher or parked at once, never tried again
+│   └── Unstorable   no database can hold it
 ├── Retry    not now: the message goes down the retry ladder and comes back later
 ├── Stale    another replica was faster: re-read and redo, at once and in place
 └── Outage   broker, database or a service beside us is away: nobody's fault, keep the work and wait
+    └── Unclear      an outage, or the fault of what was asked
 """
 
 from __future__ import annotations
@@ -39,6 +41,10 @@ class Reject(KvarError):
         self.errors = errors
 
 
+class Unstorable(Reject):
+    """The database can never hold it as it is: too large, or a value that it has no form for."""
+
+
 class Retry(KvarError):
     """It may work later without anybody's help. Reaction: the retry ladder, then parking."""
 
@@ -49,6 +55,12 @@ class Stale(KvarError):
 
 class Outage(KvarError):
     """Something we depend on is unreachable. Reaction: keep the work unacknowledged and try again in place."""
+
+
+class Unclear(Outage):
+    """The other side failed in a way that does not tell whose fault it is. Reaction: ask whether it works otherwise
+    (`shared.waiting` does): if not, it is an outage; if so, what was asked is at fault, which is a `Retry`.
+    """
 
 
 @contextmanager

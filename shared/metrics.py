@@ -1,24 +1,57 @@
-"""Every metric of Kvar, with what it means and what an operator does about it. FastStream adds its own (`kvar_received_…`)."""
+"""Every metric of Kvar, with what it means and what an operator does about it.
+
+The values of a label come from a set that the code or the settings fix. Where they come with a message, as an authority does
+behind the door, their number is bounded: each value is a series that stays until the process ends.
+"""
 
 from __future__ import annotations
 
+from typing import Self, TypeVar
+
 from prometheus_client import Counter, Gauge, Histogram
+
+MOST_VALUES = 500
+"""Values of one label that a metric tells apart. Sweden has some 310 school authorities with upper-secondary schools."""
+OTHER = "other"
+"""All further values together."""
+LONGEST_VALUE = 128
+
+CounterT = TypeVar("CounterT", bound="BoundedCounter")
+
+
+class BoundedCounter(Counter):
+    """A counter of which each label takes `MOST_VALUES` values, and `OTHER`."""
+
+    def labels(self, *values: object, **named: object) -> Self:
+        """See `Counter`. The first values are told apart."""
+        seen: list[set[str]] = self.__dict__.setdefault("_seen", [set() for _ in self._labelnames])
+        given = values or tuple(named[name] for name in self._labelnames)
+        return super().labels(*(_bounded(str(value), known) for value, known in zip(given, seen, strict=True)))
+
+
+def _bounded(value: str, known: set[str]) -> str:
+    if value not in known:
+        if len(known) >= MOST_VALUES or len(value) > LONGEST_VALUE:
+            return OTHER
+        known.add(value)
+    return value
+
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
-EVENTS = Counter(
+EVENTS = BoundedCounter(
     "kvar_ingest_events_total",
     "Events at the door by outcome (accepted, duplicate, changed, rejected) and type. Many rejected: read /v1/rejected. "
     "Changed (a known id with other content): tell the publisher that a correction needs a new id and a higher revision.",
     ["authority", "type", "outcome"],
 )
-DROPPED_FIELDS = Counter(
+DROPPED_FIELDS = BoundedCounter(
     "kvar_ingest_dropped_fields_total",
     "Forbidden fields (causes of absence) dropped at the door. Not zero: ask the publisher to stop sending them.",
     ["authority", "field"],
 )
-CONTRADICTIONS = Counter(
+CONTRADICTIONS = BoundedCounter(
     "kvar_ingest_contradictions_total",
     "Events refused because they contradict what is known of who somebody is, by kind (national_id, staff). Not zero: look at "
     "them (`kvar rejected list`), ask the school; what is right comes in by `kvar rejected replay --confirm`.",
@@ -55,13 +88,13 @@ CONFLICTS = Counter(
     "Writes redone because another replica was faster. A steady high share: fewer replicas per shard would do.",
     ["service"],
 )
-OLDER_THAN_KNOWN = Counter(
+OLDER_THAN_KNOWN = BoundedCounter(
     "kvar_older_than_known_total",
     "Facts that arrived after a newer version of them and change nothing, by service, authority and type. Many of one type: "
     "a source sends revisions that go back, or once sent too high ones; `kvar explain` shows them.",
     ["service", "authority", "type"],
 )
-BASELESS_RETRACTIONS = Counter(
+BASELESS_RETRACTIONS = BoundedCounter(
     "kvar_scoring_baseless_retractions_total",
     "Retractions of marks that were not known, by authority. Rising: a source takes back under another date than it recorded.",
     ["authority"],
@@ -93,7 +126,7 @@ RETRIED = Counter(
     "Messages sent down the retry ladder, by step. Rising: something we need is unwell.",
     ["service", "step"],
 )
-PARKED = Counter(
+PARKED = BoundedCounter(
     "kvar_parked_total",
     "Messages parked for a person to look at. Not zero: `kvar parking list`, mend the cause, `kvar parking replay`.",
     ["service", "reason"],
@@ -126,6 +159,17 @@ SKIPPED = Counter(
     "Rising: the log names them and the error; mend that in the code, all others go on.",
     ["service", "work"],
 )
+MESSAGES = Counter(
+    "kvar_messages_total",
+    "Messages taken from a queue, by outcome: handled, or failed (retried, parked, or given back).",
+    ["queue", "outcome"],
+)
+MESSAGE_SECONDS = Histogram(
+    "kvar_message_seconds",
+    "How long a message of a queue was in work, waiting for others of its batch and for outages included. Rising: add replicas.",
+    ["queue"],
+    buckets=SECONDS,
+)
 OUTAGES = Counter(
     "kvar_outages_total", "Times that work waited for broker or database. Rising: look at their health.", ["service"]
 )
@@ -145,4 +189,10 @@ FRESHNESS = Gauge(
     "kvar_unit_fresh_until_timestamp_seconds",
     "Newest school day with a taken register, by school unit. Days behind: the unit forgets to register, or its feed is down.",
     ["authority", "school_unit"],
+)
+UNITS_NOT_SHOWN = Gauge(
+    "kvar_units_without_freshness",
+    "School units that kvar_unit_fresh_until_timestamp_seconds leaves out, by authority: it shows the 500 with most students. "
+    "Not zero: look whether the authority's codes of school units are ones.",
+    ["authority"],
 )

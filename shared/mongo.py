@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import (
-    AutoReconnect,
     BulkWriteError,
     ConnectionFailure,
     DuplicateKeyError,
-    ExecutionTimeout,
-    NetworkTimeout,
     NotPrimaryError,
-    ServerSelectionTimeoutError,
-    WaitQueueTimeoutError,
+    OperationFailure,
+    ProtocolError,
+    PyMongoError,
     WriteConcernError,
-    WTimeoutError,
 )
 
-from shared.errors import Outage
+from shared.error_text import named
+from shared.errors import KvarError, Outage, Unclear, Unstorable
+from shared.mongo_codes import PASSING_LABELS, Meaning, code_name, meaning
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -54,17 +54,16 @@ __all__ = [
 DUPLICATE_KEY = 11000
 TIMEOUT_MS = 10_000
 
-_OUTAGES = (
-    AutoReconnect,
-    ConnectionFailure,
-    ExecutionTimeout,
-    NetworkTimeout,
-    NotPrimaryError,
-    ServerSelectionTimeoutError,
-    WaitQueueTimeoutError,
-    WriteConcernError,
-    WTimeoutError,
-)
+_OUTAGES = (ConnectionFailure, ProtocolError, WriteConcernError)
+"""Errors of the driver that mean "away, or the outcome unknown", whatever their code."""
+_UNENCODABLE = (BSONError, OverflowError, UnicodeEncodeError)
+"""What the driver raises for a value that BSON has no form for; in words of its own also for a document that is too large."""
+_KINDS: dict[Meaning, type[KvarError]] = {
+    Meaning.OUTAGE: Outage,
+    Meaning.UNSTORABLE: Unstorable,
+    Meaning.UNCLEAR: Unclear,
+}
+_MOST_CODES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +94,57 @@ def connect(url: str, database: str, *, service: str) -> Database:
 
 @contextmanager
 def outages() -> Iterator[None]:
-    """Turns every driver error that means "away, or outcome unknown" into `Outage`; all others pass."""
+    """Around every call of the driver: its errors become ours, by what they mean, and leave their text behind, which quotes
+    the operation and with it personal data. Only `DuplicateKeyError` passes as it is, to be caught.
+
+    Raises:
+        Outage: the database is away, full, read-only, busy, between two primaries, or the outcome is unknown.
+        Unclear: it may be that, or a fault of the operation.
+        Unstorable: the database will never take this.
+    """
     try:
         yield
-    except _OUTAGES as error:
-        raise Outage(f"the database: {error}") from error
+    except DuplicateKeyError:
+        raise
+    except (PyMongoError, *_UNENCODABLE) as error:
+        failure = _ours(error)
+        try:
+            raise failure from None
+        finally:
+            failure.__context__ = None  # it holds the operation, some megabytes of it at worst
+
+
+def _ours(error: Exception) -> KvarError:
+    return _KINDS[_meaning(error)](f"the database: {_described(error)}")
+
+
+def _meaning(error: Exception) -> Meaning:
+    if isinstance(error, _OUTAGES):
+        return Meaning.OUTAGE
+    if isinstance(error, _UNENCODABLE):
+        return Meaning.UNSTORABLE
+    if isinstance(error, PyMongoError) and any(map(error.has_error_label, PASSING_LABELS)):
+        return Meaning.OUTAGE
+    if isinstance(error, BulkWriteError) and error.details.get("writeConcernErrors"):
+        return Meaning.OUTAGE
+    return meaning(_codes(error))
+
+
+def _codes(error: Exception) -> list[int | None]:
+    """The code of each failure; duplicate keys are none."""
+    if isinstance(error, BulkWriteError):
+        failures = [*error.details.get("writeErrors", ()), *error.details.get("writeConcernErrors", ())]
+        return [failure.get("code") for failure in failures if failure.get("code") != DUPLICATE_KEY]
+    if isinstance(error, NotPrimaryError) and isinstance(error.details, Mapping):
+        return [error.details.get("code")]
+    return [error.code] if isinstance(error, OperationFailure) else []
+
+
+def _described(error: Exception) -> str:
+    codes = sorted({code for code in _codes(error) if code is not None})[:_MOST_CODES]
+    if not codes:
+        return named(error)
+    return ", ".join([type(error).__name__, *(f"{code_name(code)} ({code})" for code in codes)])
 
 
 async def bulk_write(collection: Collection, operations: Sequence[WriteOperation]) -> BulkOutcome:
@@ -107,6 +152,7 @@ async def bulk_write(collection: Collection, operations: Sequence[WriteOperation
 
     Raises:
         Outage: the database is away or the outcome unknown: read again before repeating.
+        Unstorable: it will never take one of them, and may have taken others.
     """
     if not operations:
         return BulkOutcome(frozenset(), 0, 0, 0)
@@ -114,14 +160,11 @@ async def bulk_write(collection: Collection, operations: Sequence[WriteOperation
         try:
             result = await collection.bulk_write(operations, ordered=False)
         except BulkWriteError as error:
-            details = error.details or {}
-            failures = details.get("writeErrors", [])
-            if details.get("writeConcernErrors"):
-                raise Outage("the database: write concern not met") from error
-            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
+            details = error.details
+            if _codes(error) or details.get("writeConcernErrors"):
                 raise
             return BulkOutcome(
-                frozenset(failure["index"] for failure in failures),
+                frozenset(failure["index"] for failure in details["writeErrors"]),
                 details.get("nMatched", 0),
                 details.get("nModified", 0),
                 details.get("nUpserted", 0),
@@ -139,7 +182,12 @@ async def writable(database: Database, service: str) -> None:
     """Proves with one real write that the database takes writes.
 
     Raises:
-        Outage: it does not.
+        Outage: it does not, for whatever reason: nothing can be wrong with this write.
     """
-    with outages():
-        await database["health"].update_one({"_id": service}, {"$inc": {"checks": 1}}, upsert=True)
+    try:
+        with outages():
+            await database["health"].update_one({"_id": service}, {"$inc": {"checks": 1}}, upsert=True)
+    except DuplicateKeyError:
+        pass  # another replica wrote its first one in this moment
+    except (Unclear, Unstorable) as error:
+        raise Outage(str(error)) from None

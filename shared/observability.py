@@ -12,7 +12,9 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pythonjsonlogger.core import RESERVED_ATTRS
 
+from shared.error_text import named
 from shared.errors import Outage
+from shared.log_lines import LineFormatter
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns what is missing, or nothing when all is well."""
@@ -26,7 +28,7 @@ def configure_logging(service: str, level: str) -> None:
             "disable_existing_loggers": False,
             "formatters": {
                 "json": {
-                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "()": LineFormatter,
                     "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
                     "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
                     "static_fields": {"service": service},
@@ -39,7 +41,8 @@ def configure_logging(service: str, level: str) -> None:
                 "uvicorn.access": {"handlers": [], "propagate": False},
                 "aio_pika": {"level": "ERROR"},
                 "aiormq": {"level": "ERROR"},
-                "httpx": {"level": "WARNING"},
+                # At DEBUG these tell whole commands, and what was asked for.
+                **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "pymongo")},
             },
         }
     )
@@ -62,6 +65,8 @@ class Health:
                 problem = await check()
             except Outage as outage:
                 problem = str(outage)
+            except Exception as error:  # noqa: BLE001 - whatever fails in a check is what keeps the service from working
+                problem = named(error)
             if problem is not None:
                 found[name] = problem
         return found

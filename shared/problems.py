@@ -87,7 +87,7 @@ def install(app: FastAPI, show: Show = problem) -> None:
     async def outage(request: Request, error: Outage) -> Response:
         logger.warning("a request met an outage", extra={"outage": str(error)})
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return show(request, HTTPStatus.SERVICE_UNAVAILABLE, "broker or database are away: try again", headers)
+        return show(request, HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; try again", headers)
 
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> Response:

@@ -18,13 +18,15 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from fastapi import FastAPI
 
 from shared import mongo, problems
+from shared.error_text import named
 from shared.errors import Outage
-from shared.messaging.broker import attached, build_broker, declare_topology
+from shared.messaging.alarm import ALARM, is_blocked
+from shared.messaging.broker import attached, build_broker, declare_topology, prove_that_messages_are_taken
 from shared.messaging.failures import Failures
 from shared.messaging.intake import Intake
 from shared.observability import Health, configure_logging, operations_router
 from shared.settings import Settings, SettingsError, load_settings
-from shared.waiting import through_outages
+from shared.waiting import Waits, report_to, through_outages
 
 if TYPE_CHECKING:
     from faststream.rabbit import RabbitBroker
@@ -50,6 +52,7 @@ class Running:
     broker: RabbitBroker
     database: mongo.Database
     intake: Intake
+    waits: Waits
     health: Health = field(default_factory=Health)
 
 
@@ -57,12 +60,14 @@ def connect(name: str, settings: Settings) -> Running:
     """The service's broker and database, not yet connected."""
     intake = Intake(name, patience_seconds=settings.outage_patience_seconds)
     failures = Failures(intake, parking_budget=settings.parking_budget, users=settings.publishers.keys())
+    database = mongo.connect(settings.mongo_url, settings.mongo_database, service=name)
     return Running(
         name=name,
         settings=settings,
         intake=intake,
         broker=build_broker(settings.amqp_url, name, failures),
-        database=mongo.connect(settings.mongo_url, settings.mongo_database, service=name),
+        database=database,
+        waits=Waits(lambda: mongo.writable(database, name)),
     )
 
 
@@ -101,13 +106,18 @@ async def _close(database: mongo.Database) -> None:
 async def _start_when_possible(running: Running, start: Start, stack: AsyncExitStack) -> None:
     async def attempt() -> None:
         async with AsyncExitStack() as trial:
-            await _start(running, start, trial)
+            try:
+                await _start(running, start, trial)
+            except Outage as outage:
+                running.health.starting = f"{running.health.starting} ({outage})"
+                raise
             stack.push_async_exit(trial.pop_all())
 
+    report_to(running.waits)
     try:
         await through_outages(attempt, service=running.name)
     except Exception as error:
-        running.health.starting = f"failed: {error}"
+        running.health.starting = f"failed: {named(error)}"
         logger.exception("the service cannot start")
         raise
     running.health.starting = None
@@ -119,7 +129,7 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
     running.health.starting = "waiting for the database"
     await mongo.writable(running.database, running.name)
     running.health.starting = "waiting for the broker"
-    stack.push_async_callback(broker.stop)
+    stack.push_async_callback(_stop, broker)
     try:
         await broker.connect()
         await declare_topology(broker, running.settings.shards)
@@ -128,17 +138,33 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
         await broker.start()
     except CONNECTION_EXCEPTIONS as error:
         # Among them RuntimeError and StopAsyncIteration: how the driver says that a connection was cut in the very first moment.
-        raise Outage(f"the broker: {type(error).__name__} {error}") from error
+        raise Outage(f"the broker: {named(error)}") from error
     # Stopped first, so that handlers in flight still have what `start` opened; later calls find nothing left to do.
-    stack.push_async_callback(broker.stop)
-    await stack.enter_async_context(
-        running.intake.watching(broker, lambda: mongo.writable(running.database, running.name))
-    )
+    stack.push_async_callback(_stop, broker)
+    await stack.enter_async_context(running.intake.watching(broker, running.waits.probe))
     running.health.checks = {
         "intake": lambda: _intake_check(running),
         "database": lambda: _database_check(running),
         "broker": lambda: _broker_check(running),
+        "work": lambda: _work_check(running),
     }
+
+
+async def _stop(broker: RabbitBroker) -> None:
+    """Ends consuming and the connection. In an alarm the broker does not hear that; it finds out by the cut."""
+    connection = broker._connection  # noqa: SLF001 - FastStream has no public way to it
+    if connection is not None and connection.close_called:
+        return
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS if is_blocked(broker) else SHUTDOWN_SECONDS):
+            await broker.stop()
+    except Exception as error:  # noqa: BLE001 - what else is open must still be closed
+        logger.warning("the connection to the broker was not closed in order", extra={"error": error})
+        if connection is not None:
+            # Else it would be made again, against all cancelling.
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await connection.close()
 
 
 async def _intake_check(running: Running) -> str | None:
@@ -149,19 +175,28 @@ async def _database_check(running: Running) -> str | None:
     # The driver looks for a server for 10 s: who asks for health has given up by then.
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            await mongo.writable(running.database, running.name)
+            await running.waits.probe()
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} s"
     return None
 
 
+async def _work_check(running: Running) -> str | None:
+    return running.waits.reason()
+
+
 async def _broker_check(running: Running) -> str | None:
-    connection = running.broker._connection  # noqa: SLF001 - FastStream's ping() sleeps between looks
+    broker = running.broker
+    connection = broker._connection  # noqa: SLF001 - FastStream's ping() sleeps between looks
     if connection is None or not connection.connected.is_set():
         return "no connection to the broker"
+    if is_blocked(broker):
+        return ALARM
+    if broker.publishers:
+        await prove_that_messages_are_taken(broker, CHECK_SECONDS)
     if running.intake.reason is not None:
         return None  # without consumers on purpose, which the check of the intake says
-    missing = await attached(running.broker)
+    missing = await attached(broker)
     return f"no consumer on {', '.join(missing)}" if missing else None
 
 

@@ -25,11 +25,15 @@ _RUNS = Path(__file__).parent.parent / "var" / "tests"
 
 @dataclass(frozen=True, slots=True)
 class BrokerServer:
-    """A running broker: the address of its default virtual host, its management interface, its Prometheus metrics."""
+    """A running broker: the address of its default virtual host, its management interface, its Prometheus metrics.
+
+    `node`: the program, where the tests have started it.
+    """
 
     amqp_url: str
     management: Management
     metrics_url: str
+    node: processes.Program | None = None
 
 
 @pytest.fixture(scope="session")
@@ -61,16 +65,17 @@ def broker_server(request: pytest.FixtureRequest) -> Iterator[BrokerServer]:
             beside = ("KVAR_TEST_MANAGEMENT_URL", "KVAR_TEST_BROKER_METRICS_URL")
             if absent := [name for name in beside if name not in os.environ]:
                 raise pytest.UsageError(f"KVAR_TEST_AMQP_URL needs {' and '.join(absent)} as well")
-            url, (management_url, metrics_url) = given, (os.environ[name] for name in beside)
+            node, url, (management_url, metrics_url) = None, given, (os.environ[name] for name in beside)
         else:
             run_folder: Path = request.getfixturevalue("run_folder")
             ports = broker.BrokerPorts(*free_ports(5))
-            stack.enter_context(_running(run_folder, *broker.broker_programs(run_folder / "broker", ports)))
+            mapper, node = broker.broker_programs(run_folder / "broker", ports)
+            stack.enter_context(_running(run_folder, mapper, node))
             url, management_url = broker.amqp_url(ports), broker.management_url(ports)
             metrics_url = broker.metrics_url(ports)
         management = Management(management_url)
         stack.callback(management.close)
-        yield BrokerServer(url, management, metrics_url)
+        yield BrokerServer(url, management, metrics_url, node)
 
 
 @pytest.fixture(scope="session")

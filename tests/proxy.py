@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+
+Side = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass
@@ -54,10 +57,13 @@ class Proxy:
             back.transport.abort()
             return
         self.writers |= {writer, back}
-        for source, target in ((reader, back), (there, writer)):
-            task = asyncio.create_task(self._copy(source, target))
+        for copying in self._both_ways((reader, writer), (there, back)):
+            task = asyncio.create_task(copying)
             self.copying.add(task)
             task.add_done_callback(self.copying.discard)
+
+    def _both_ways(self, client: Side, server: Side) -> tuple[Coroutine[None, None, None], Coroutine[None, None, None]]:
+        return self._copy(client[0], server[1]), self._copy(server[0], client[1])
 
     async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

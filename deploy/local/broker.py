@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from glob import glob
@@ -52,6 +53,7 @@ _PLUGINS = "[rabbitmq_management, rabbitmq_prometheus].\n"
 
 # RabbitMQ 3.10 compiles its feature flags at first start: 11 s here with two busy cores.
 _READY_SECONDS = 120.0
+_CONTROL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,18 @@ def broker_programs(
     )
     node = Program("rabbitmq", [str(server_script())], environment, lambda: _missing(ports), _READY_SECONDS)
     return mapper, node
+
+
+def control(node: Program, *arguments: str) -> None:
+    """Has `rabbitmqctl` say something to a node that runs.
+
+    Raises:
+        subprocess.CalledProcessError: the node, or the command, does not know it.
+    """
+    program = Path(node.command[0]).with_name("rabbitmqctl")
+    subprocess.run(
+        [program, *arguments], env=node.environment, check=True, capture_output=True, timeout=_CONTROL_SECONDS
+    )
 
 
 def amqp_url(ports: BrokerPorts, vhost: str = "/") -> str:

@@ -167,7 +167,7 @@ class Intake:
         if note.keys:
             await self._archive.note_published(note.batch, [key for key in note.keys if key in problems])
         if outages := [each for each in problems.values() if isinstance(each, Outage)]:
-            raise Outage(f"the broker did not confirm {len(outages)} events; they are archived")
+            raise Outage(f"{len(outages)} events are archived but not confirmed: {outages[0]}")
 
     def _refuse(self, batch: Batch, position: int, refusal: Reject) -> None:
         arrival = batch.arrivals[position]

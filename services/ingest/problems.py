@@ -50,7 +50,8 @@ def install(app: FastAPI) -> None:
     async def outage(request: Request, error: Outage) -> Response:
         logger.warning("a request met an outage", extra={"outage": str(error)})
         return await ended(
-            request, unavailable("Broker or database are away. Nothing was accepted; send the same again.")
+            request,
+            unavailable(f"Broker or database cannot work ({error}). Nothing was accepted; send the same again."),
         )
 
     @app.exception_handler(Exception)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.reporting.clock import Clock
-    from services.reporting.store import Mark, StudentStore, UnitStore
+    from services.reporting.store import Mark, StudentStore, UnitRecord, UnitStore
 
 COUNT_SECONDS = 1.0
 GAUGE_SECONDS = 15.0
 RECOUNT = timedelta(minutes=10)
 """Also a unit without a mark is counted this often: a crash between a write and its mark heals by itself."""
+MOST_SHOWN = 500
+"""School units of an authority that the freshness gauge shows. Their codes are the publisher's choice, and each is a series."""
 DUTY = 0.2
 """Counting takes at most this share of the time: under a flood of events the database has better things to do."""
 
@@ -92,15 +95,23 @@ class FreshnessGauge:
         Raises:
             Outage: the database is away.
         """
-        shown = set()
+        units: dict[str, list[UnitRecord]] = defaultdict(list)
         for unit in await self._units.units():
-            day = unit.counts.fresh_until
-            if day is None or not unit.key.school_unit:
-                continue
-            labels = (unit.key.authority, unit.key.school_unit)
-            moment = datetime(day.year, day.month, day.day, tzinfo=self._clock.zone)
-            metrics.FRESHNESS.labels(*labels).set(moment.timestamp())
-            shown.add(labels)
+            if unit.counts.fresh_until is not None and unit.key.school_unit:
+                units[unit.key.authority].append(unit)
+        shown = set()
+        for authority, some in units.items():
+            some.sort(key=lambda unit: (-unit.counts.students, unit.key.school_unit))
+            for unit in some[:MOST_SHOWN]:
+                shown.add(self._show(unit))
+            metrics.UNITS_NOT_SHOWN.labels(authority).set(max(0, len(some) - MOST_SHOWN))
         for labels in self._shown - shown:
             metrics.FRESHNESS.remove(*labels)
         self._shown = shown
+
+    def _show(self, unit: UnitRecord) -> tuple[str, str]:
+        labels, day = (unit.key.authority, unit.key.school_unit), unit.counts.fresh_until
+        if day is not None:
+            moment = datetime(day.year, day.month, day.day, tzinfo=self._clock.zone)
+            metrics.FRESHNESS.labels(*labels).set(moment.timestamp())
+        return labels

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from shared.error_text import without_frames
+
 ItemT = TypeVar("ItemT")
 
 logger = logging.getLogger(__name__)
@@ -109,13 +111,22 @@ class Batcher(Generic[ItemT]):
             else:
                 entry.done.set_exception(outcome)
 
-    async def _outcomes(self, items: list[ItemT]) -> Outcomes:
-        """What `process` says; when it raises, each half by itself, so that a fault finds the one item that brings it."""
+    async def _outcomes(self, items: list[ItemT], *, is_part: bool = False) -> Outcomes:
+        """What `process` says; when it raises, each half by itself, so that a fault finds the one item that brings it.
+
+        The error of a half is let go before its own halves are tried, and that of an item keeps nothing of the batch: as
+        many as there are items may be waiting to be told.
+        """
         try:
             return await self._process(items)
         except Exception as error:
+            without_frames(error)
             if len(items) == 1:
                 return [error]
-            logger.exception("a batch failed; its halves are taken by themselves", extra={"items": len(items)})
-            middle = len(items) // 2
-            return [*await self._outcomes(items[:middle]), *await self._outcomes(items[middle:])]
+            if not is_part:
+                logger.exception("a batch failed; its halves are taken by themselves", extra={"items": len(items)})
+        middle = len(items) // 2
+        return [
+            *await self._outcomes(items[:middle], is_part=True),
+            *await self._outcomes(items[middle:], is_part=True),
+        ]

@@ -26,6 +26,7 @@ from shared.settings import Settings
 from shared.waiting import through_outages
 from tests.builders import MONDAY, attendance, pseudonym, school_days
 from tests.integration.shared.waiting import until
+from tests.mongo_proxy import MongoProxy
 from tests.proxy import Proxy
 
 SERVICE = "scoring"
@@ -84,7 +85,7 @@ class Small:
     mongo_url: str
     counts: QueueCounts
     to_broker: Proxy
-    to_database: Proxy
+    to_database: MongoProxy
     settings: Settings
     databases: list[mongo.Database] = field(default_factory=list)
 
@@ -97,7 +98,7 @@ class Small:
             mongo_url,
             QueueCounts(metrics_url, broker.path.removeprefix("/")),
             Proxy(ports[0], broker.hostname or "", broker.port or 0),
-            Proxy(ports[1], database.hostname or "", database.port or 0),
+            MongoProxy(ports[1], database.hostname or "", database.port or 0),
             Settings(
                 amqp_url=amqp_url.replace(f":{broker.port}", f":{ports[0]}"),
                 mongo_url=mongo_url.replace(f":{database.port}", f":{ports[1]}"),

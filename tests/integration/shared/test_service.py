@@ -72,9 +72,12 @@ async def test_a_service_waits_for_the_broker_and_its_consumers_come_back(
             return last_scores(found) == expected(events)
 
         await until(told, "scores as brute force says")
-        text = (await http.get("/metrics")).text
-        assert "kvar_event_to_score_seconds_count" in text
-        assert "kvar_received_messages_total" in text
+
+        async def counted() -> bool:
+            text = (await http.get("/metrics")).text
+            return "kvar_event_to_score_seconds_count" in text and 'kvar_messages_total{outcome="handled"' in text
+
+        await until(counted, "metrics of what has been done")
 
 
 async def test_a_database_that_is_away_is_named(new_vhost: Callable[[], str]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
-from collections.abc import Awaitable, Callable
+import gc
+import weakref
 
 import pytest
 
 from shared.messaging.batching import Batcher, Outcomes
+from tests.unit.shared.arranged_time import in_arranged_time
 
 
 class Recorder:
@@ -25,35 +26,6 @@ class Recorder:
         self.begun.set()
         await self.gate.wait()
         return [ValueError(str(item)) if item < 0 else None for item in items]
-
-
-class _NoWaiting(selectors.DefaultSelector):
-    """Looks without waiting, and notes how long it was to wait."""
-
-    waited = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self.waited += timeout or 0.0
-        return super().select(0)
-
-
-class ArrangedTime(asyncio.SelectorEventLoop):
-    """A loop whose time stands still while anything is done, and goes straight to the next timer when nothing is."""
-
-    def __init__(self) -> None:
-        self._selecting = _NoWaiting()
-        super().__init__(self._selecting)
-
-    def time(self) -> float:
-        return self._selecting.waited
-
-
-def in_arranged_time(scene: Callable[[], Awaitable[None]]) -> None:
-    async def play() -> None:
-        await scene()
-
-    with asyncio.Runner(loop_factory=ArrangedTime) as runner:
-        runner.run(play())
 
 
 class Log:
@@ -190,3 +162,31 @@ async def test_what_its_submitter_has_given_up_is_not_worked_on() -> None:
         go_on.set()
         await asyncio.gather(first, kept)
     assert worked == [[1], [3]]
+
+
+class Large:
+    """Stands for the states that a batch has read."""
+
+
+async def test_errors_of_items_keep_nothing_of_their_batch_and_a_failed_batch_is_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    read: list[weakref.ref[Large]] = []
+    most = 0
+
+    async def process(items: list[int]) -> Outcomes:
+        nonlocal most
+        gc.collect()
+        most = max(most, sum(reference() is not None for reference in read))
+        states = [Large() for _ in items]
+        read.extend(map(weakref.ref, states))
+        await asyncio.sleep(0)
+        raise ValueError(len(states))
+
+    async with Batcher(process, max_size=64, max_wait=0.01) as batcher:
+        errors = await asyncio.gather(*(batcher.submit(number) for number in range(64)), return_exceptions=True)
+    assert [type(error) for error in errors] == [ValueError] * 64
+    assert most == 0
+    gc.collect()
+    assert not any(reference() for reference in read)
+    assert len(caplog.records) == 1

@@ -34,7 +34,7 @@ def test_logs_are_json_lines_without_requests() -> None:
     }
     assert "color_message" not in first
     assert "time" in first
-    assert "ValueError: trasig" in second["exc_info"]
+    assert second["exc_info"].endswith("ValueError")
 
 
 async def test_readiness_names_what_is_missing() -> None:
