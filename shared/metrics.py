@@ -60,6 +60,13 @@ BASELESS_RETRACTIONS = Counter(
     "Retractions of marks that were not known, by authority. Rising: a source takes back under another date than it recorded.",
     ["authority"],
 )
+UNUSABLE = Counter(
+    "kvar_scoring_unusable_total",
+    "Days, courses and (marks) students' marks as a whole found unusable, because more was told of them than any school has, by "
+    "authority. Not zero: a source gives one lesson ever new ids, or one mark ever new dates; `kvar explain` names it, the publisher "
+    "mends it, and what is unusable stays so.",
+    ["authority", "what"],
+)
 UNREADABLE_RULES = Gauge(
     "kvar_scoring_unreadable_rules",
     "Rule versions in the database that this process cannot read; the last good version of each authority holds. Not zero: "

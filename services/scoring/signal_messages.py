@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import islice
 from typing import NamedTuple
 
+from services.scoring.bounds import MOST_GROUP_REASONS
 from services.scoring.messages import SOURCE
 from services.scoring.records import OutboxEntry, Unit
 from services.scoring.signals import Judged
@@ -108,8 +110,8 @@ def _entry(unit: Unit, subject: str, data: GroupSignalChanged, now: datetime) ->
 
 
 def group_reasons(groups: Iterable[str], said: Mapping[str, Said]) -> tuple[Reason, ...]:
-    """Of all signals of a student's groups, without points."""
-    return tuple(
+    """Of the signals of a student's groups, without points; of very many groups, the first ones'."""
+    found = (
         Reason(
             indicator=f"group_{indicator.value}",
             points=0,
@@ -122,3 +124,4 @@ def group_reasons(groups: Iterable[str], said: Mapping[str, Said]) -> tuple[Reas
         if (of_group := said.get(f"group:{code}")) is not None
         for indicator, announced in sorted(of_group.worse.items())
     )
+    return tuple(islice(found, MOST_GROUP_REASONS))

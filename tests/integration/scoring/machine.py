@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from services.scoring.records import KeptFact
 from services.scoring.store import ScoringStore
 from services.scoring.student import Needs
 from shared import mongo
@@ -216,8 +217,9 @@ class ScoringMachine(RuleBasedStateMachine):
 
     async def _check_facts(self) -> None:
         kept = [(item.kept.student, item.kept.fact) for item in batch(self.published)]
-        read = await self.store.read_facts(dict.fromkeys(STUDENTS, Needs(everything=True)))
-        found = [(kept.student, kept.fact) for of_student in read.values() for kept in of_student]
+        read = list[KeptFact]()
+        await self.store.read_facts(dict.fromkeys(STUDENTS, Needs(everything=True)), read.append)
+        found = [(kept.student, kept.fact) for kept in read]
         assert len(found) == len(set(found))
         assert set(found) == set(kept)
 

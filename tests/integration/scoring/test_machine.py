@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -17,7 +17,7 @@ from services.scoring.facts import LessonFact
 from services.scoring.records import KeptFact, StudentRecord
 from services.scoring.rescoring import Clock, Incoming, Rescoring
 from services.scoring.store import ScoringStore, Write
-from services.scoring.student import Needs
+from services.scoring.student import NOTHING, Needs
 from shared import mongo, waiting
 from shared.messaging.broker import Publish
 from shared.messaging.topology import SCORED_KEY
@@ -83,18 +83,15 @@ class FactsFirst(Mistaken):
     """Reads the facts before the record whose `rev` guards them."""
 
     async def read_students(self, authorities: Mapping[str, str]) -> dict[str, StudentRecord]:
-        self.early = await self.store.read_facts(dict.fromkeys(authorities, Needs(everything=True)))
+        self.early = list[KeptFact]()
+        await self.store.read_facts(dict.fromkeys(authorities, Needs(everything=True)), self.early.append)
         return await self.store.read_students(authorities)
 
-    async def read_facts(self, needs: Mapping[str, Needs]) -> dict[str, list[KeptFact]]:
-        return {
-            student: [
-                kept
-                for kept in self.early[student]
-                if each.everything or (isinstance(kept.fact, LessonFact) and kept.fact.day in each.days)
-            ]
-            for student, each in needs.items()
-        }
+    async def read_facts(self, needs: Mapping[str, Needs], take: Callable[[KeptFact], None]) -> None:
+        for kept in self.early:
+            each = needs.get(kept.student, NOTHING)
+            if each.everything or (isinstance(kept.fact, LessonFact) and kept.fact.day in each.days):
+                take(kept)
 
 
 class LastOneWins(Mistaken):
