@@ -62,9 +62,9 @@ BASELESS_RETRACTIONS = Counter(
 )
 UNUSABLE = Counter(
     "kvar_scoring_unusable_total",
-    "Days, courses and (marks) students' marks as a whole found unusable, because more was told of them than any school has, by "
-    "authority. Not zero: a source gives one lesson ever new ids, or one mark ever new dates; `kvar explain` names it, the publisher "
-    "mends it, and what is unusable stays so.",
+    "Days of students, courses, and all marks of a student (marks) found unusable, because more was told of them than any school "
+    "has. Not zero: a source gives a lesson ever new ids or a mark ever new dates; `kvar explain` names them. Have the publisher "
+    "mend it; what is unusable stays so.",
     ["authority", "what"],
 )
 UNREADABLE_RULES = Gauge(

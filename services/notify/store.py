@@ -41,6 +41,8 @@ class Kept(StrEnum):
     """It was known."""
     OLDER = "older"
     """A newer version of it is known: it changes nothing."""
+    BEYOND = "beyond"
+    """It is of a place that begins before all those that count."""
 
 
 class People:
@@ -115,8 +117,9 @@ class People:
         states = {student: _statements(document) for student, document in documents.items()}
         outcomes: list[Kept] = []
         for student, statement in asks:
-            outcomes.append(_kept(states[student], statement))
-            states[student] = merged(states[student], statement) or states[student]
+            known, after = states[student], merged(states[student], statement)
+            outcomes.append(Kept.NEWS if after is not None else _not_news_of(known, statement))
+            states[student] = known if after is None else after
         changed = sorted({student for (student, _), kept in zip(asks, outcomes, strict=True) if kept is Kept.NEWS})
         operations = [_statements_write(student, documents[student], states[student]) for student in changed]
         outcome = await bulk_write(self._students, operations)
@@ -155,11 +158,9 @@ def _member(document: dict[str, Any]) -> StaffMember:
     )
 
 
-def _kept(known: list[Statement], news: Statement) -> Kept:
-    before = same_place(known, news)
-    if before is None or news.place.supersedes(before.place):
-        return Kept.NEWS
-    return _not_news(_version(news.place), _version(before.place))
+def _not_news_of(known: list[Statement], given: Statement) -> Kept:
+    before = same_place(known, given)
+    return _not_news(_version(given.place), _version(before.place)) if before is not None else Kept.BEYOND
 
 
 def _not_news(given: Precedence, known: Precedence) -> Kept:

@@ -43,8 +43,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """What is unusable, because there is more of it than `most`: the lessons of a `day`, the marks of a `course`, or, with neither,
-    all marks. `known`: some of it, the first that was read.
+    """What is unusable, because there is more of it than `most`: the lessons of a `day`, the marks of a `course`, or, without
+    either, all marks. `known`: some of it.
     """
 
     most: int

@@ -71,8 +71,9 @@ def compare(
     is_valid: Callable[[Fact], bool],
     changes_lessons: ChangesLessons,
 ) -> Applied:
-    """What became of facts in a state that was made anew from all there are. `known_before`: what had been valid in a fact's place
-    before they came.
+    """What became of facts in a state that was made anew from all there are.
+
+    `known_before`: what had been valid in a fact's place before they came.
     """
     found = Applied()
     places: list[tuple[PlaceFact, Place | None]] = []

@@ -133,11 +133,13 @@ class Student:
                 return EVERYTHING
             else:
                 marks.append(fact)
-        if places and self._changes_lessons(places):
-            return EVERYTHING
-        if marks and unusable_marks(dates_of(self.marks, marks), self.unusable).beyond(self.unusable):
+        if (places and self._changes_lessons(places)) or (marks and self._gives_up(marks)):
             return EVERYTHING
         return Needs(days=frozenset(days)) if days else NOTHING
+
+    def _gives_up(self, marks: Iterable[MarkFact]) -> bool:
+        """Whether marks become unusable when these come to them; what they said lies anywhere in the past."""
+        return bool(unusable_marks(dates_of(self.marks, marks), self.unusable).beyond(self.unusable))
 
     def _changes_courses(self, fact: MarkFact) -> bool:
         known = self.marks.get((fact.course, fact.kind), {}).get(fact.recorded_on)
@@ -175,16 +177,40 @@ class Student:
 
     def apply(self, facts: Iterable[Fact], older: Iterable[Fact] = ()) -> Applied:
         """Merges facts, in any order. `older`: what was known already of the days that `needs` named."""
+        reopened = self._reopen(older)
+        applied = Applied()
+        touched, marks_changed = self._merge_all(facts, applied)
+        touched |= reopened
+        self._keep_latest_places(applied)
+        self._give_up_days(touched, applied)
+        sums_changed = self._sum(touched)
+        if self._give_up_marks(applied) or marks_changed:
+            self.courses = timeline(self.marks)
+        kept_open = set(sorted(self.open)[-OPEN_DAYS:])
+        applied.changes = (
+            sums_changed
+            or bool(applied.unusable)
+            or any(
+                not isinstance(fact, LessonFact) or fact.day not in reopened or fact.day in kept_open
+                for fact in applied.news
+            )
+        )
+        return applied
+
+    def _reopen(self, older: Iterable[Fact]) -> set[int]:
         reopened: set[int] = set()
         for fact in older:
-            if isinstance(fact, LessonFact) and fact.day not in self.unusable.days:
+            if isinstance(fact, LessonFact) and not self.unusable.holds(fact):
                 reopened.add(fact.day)
                 self._merge(self.open.setdefault(fact.day, {}), fact.lesson, fact, Applied())
                 # Another replica may have kept it without having come to write the state.
                 self._saw(fact)
-        applied = Applied()
-        touched = set(reopened)
-        marks_came = marks_changed = False
+        return reopened
+
+    def _merge_all(self, facts: Iterable[Fact], applied: Applied) -> tuple[set[int], bool]:
+        """Days with other lessons than before, and whether a mark says something else."""
+        touched: set[int] = set()
+        marks_changed = False
         for fact in sorted(facts, key=_places_first):
             if self.unusable.holds(fact):
                 applied.beyond.append(fact)
@@ -197,27 +223,11 @@ class Student:
             else:
                 changes = self._changes_courses(fact)
                 of_course = self.marks.setdefault((fact.course, fact.kind), {})
-                marks_came |= self._merge(of_course, fact.recorded_on, fact, applied)
+                self._merge(of_course, fact.recorded_on, fact, applied)
                 if changes:
                     marks_changed = True
                     self.changed_from = min(self.changed_from, fact.recorded_on)
-        self._keep_latest_places(applied)
-        self._give_up_days(touched, applied)
-        sums_changed = self._sum(touched)
-        if marks_came:
-            marks_changed |= self._give_up_marks(applied)
-        if marks_changed:
-            self.courses = timeline(self.marks)
-        kept_open = set(sorted(self.open)[-OPEN_DAYS:])
-        applied.changes = (
-            sums_changed
-            or bool(applied.unusable)
-            or any(
-                not isinstance(fact, LessonFact) or fact.day not in reopened or fact.day in kept_open
-                for fact in applied.news
-            )
-        )
-        return applied
+        return touched, marks_changed
 
     def _keep_latest_places(self, applied: Applied) -> None:
         kept = latest_begun(self.places.values(), lambda place: place.begun)
@@ -235,6 +245,8 @@ class Student:
 
     def _give_up_marks(self, applied: Applied) -> bool:
         """Says whether there was anything to give up."""
+        if not any(isinstance(fact, MarkFact) for fact in applied.news):
+            return False
         unusable = unusable_marks(dates_of(self.marks), self.unusable)
         applied.give_up(unusable.beyond(self.unusable))
         self.unusable = unusable

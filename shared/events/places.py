@@ -21,7 +21,8 @@ from shared.events.envelope import precedence as precedence_of
 NO_END = 2**31
 """Last day of a place whose end is not known."""
 MOST_PLACES = 50
-"""Places of one student that count."""
+"""Places of one student that count. Of whom so many are known, earlier ones may be forgotten, and with them that one asked for
+protection: whoever shows a student takes such a one for protected."""
 GROUPS_BYTES = 8_192
 """What the codes of a place's groups may take together in UTF-8: the 100 that there may be with 80 bytes each."""
 
@@ -92,8 +93,9 @@ def latest_begun(known: Iterable[ItemT], begun: Callable[[ItemT], Begun]) -> lis
 
 
 def place_of(data: EnrolmentChanged, time: datetime, zone: tzinfo) -> Place:
-    """The version of a place that an event states, with as many of its groups, in their order, as `GROUPS_BYTES` hold. `time`: the
-    event's; `zone`: the authority's.
+    """The version of a place that an event states, with as many of its groups, in their order, as `GROUPS_BYTES` hold.
+
+    `time`: the event's; `zone`: the authority's.
     """
     revision, digest = precedence_of(data)
     if data.ends_on is not None:
