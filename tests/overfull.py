@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
 from services.scoring.bounds import compared
+from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
 from shared.events.places import Place
 
 LETTER = "𝔎"

@@ -30,6 +30,8 @@ _Responsible = tuple[str, tuple[str, ...], str | None]  # authority, coaches, sc
 _Stated = tuple[str, Statement]
 
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
+STAFF_AT_MOST = 50
+"""Of one role at one unit who come into question, by staff id: the first of them who can be told is."""
 FALLBACK_ROLES = [StaffRole.COORDINATOR.value, StaffRole.PRINCIPAL.value]
 
 
@@ -89,11 +91,14 @@ class People:
 
     async def _find_responsible(self, asks: list[_Responsible]) -> list[list[StaffMember]]:
         named = sorted({_staff_key(authority, coach) for authority, coaches, _ in asks for coach in coaches})
-        units = sorted({unit for _, _, unit in asks if unit is not None})
+        units = sorted({(authority, unit) for authority, _, unit in asks if unit is not None})
         with outages():
             found = [document async for document in self._staff.find({"_id": {"$in": named}})]
-            query = {"scope": {"$in": units}, "roles": {"$in": FALLBACK_ROLES}}
-            found += [document async for document in self._staff.find(query)]
+            for authority, unit in units:
+                for role in FALLBACK_ROLES:
+                    query = {"authority": authority, "scope": unit, "roles": role, "active": True}
+                    first = self._staff.find(query).sort("_id", ASCENDING).limit(STAFF_AT_MOST)
+                    found += [document async for document in first]
         members = {document["_id"]: (document["authority"], _member(document)) for document in found}
         return [
             [

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.reporting import documents
-from services.reporting.units import count
+from services.reporting.units import Tally
 from shared import metrics
 from shared.background import Rounds
+from shared.errors import Outage
 
 if TYPE_CHECKING:
     from services.reporting.clock import Clock
     from services.reporting.store import Mark, StudentStore, UnitStore
+
+logger = logging.getLogger(__name__)
 
 COUNT_SECONDS = 1.0
 GAUGE_SECONDS = 15.0
@@ -43,27 +47,37 @@ class UnitCounter:
             self._recounted = now
 
     async def count_marked(self) -> None:
-        """Counts every marked unit once.
+        """Counts marked units once; of an authority that has very many, some.
 
         Raises:
             Outage: the database is away.
         """
         for mark in await self._units.marked():
-            await self._count(mark)
+            await self._count_apart(mark)
 
     async def count_older_than(self, age: timedelta) -> None:
-        """Counts every unit whose numbers are older.
+        """Counts units whose numbers are older; of an authority that has very many, some.
 
         Raises:
             Outage: the database is away.
         """
         for mark in await self._units.counted_before(self._clock.now() - age):
-            await self._count(mark)
+            await self._count_apart(mark)
 
     async def _count(self, mark: Mark) -> None:
-        rows = await self._students.rows_of(mark.unit)
-        counts = count(documents.read_row(row, mark.unit) for row in rows)
-        await self._units.write(mark, counts, self._clock.now())
+        tally = Tally()
+        async for row in self._students.rows_of(mark.unit):
+            tally.add(documents.read_row(row, mark.unit))
+        await self._units.write(mark, tally.counts(), self._clock.now())
+
+    async def _count_apart(self, mark: Mark) -> None:
+        """A unit that cannot be counted stays marked and hinders no other."""
+        try:
+            await self._count(mark)
+        except Outage:
+            raise
+        except Exception as error:  # noqa: BLE001 - what it says may hold what is stored
+            logger.error("a unit was not counted", extra={"unit": str(mark.unit), "error": type(error).__name__})  # noqa: TRY400
 
 
 class FreshnessGauge:

@@ -31,6 +31,10 @@ MOST_RISES = 50
 """Announced rises that may still be withdrawn, the newest. Between two lie eleven days of which something is known."""
 MOST_GROUP_REASONS = 20
 """Signals of a student's groups that are told with the student's score."""
+MOST_MEMBERS = 10_000
+"""Students with an active place at one school unit, for its groups to be looked at. The largest schools have about 4,000."""
+MOST_LISTED = 100_000
+"""The same, with all who have ever been there."""
 LONGEST_COMPARED = 24
 """Bytes that a code takes which is compared and never shown."""
 

@@ -28,6 +28,8 @@ WHOLE_TOGETHER = 8
 """Students whose facts are all read at the same time."""
 STATES_AT_ONCE = 32 * 2**20
 """Characters of states that are read together: 2,000 usual ones, eight of the largest that there can be."""
+ENTRIES_AT_ONCE = 1_000
+"""Outbox entries that are read together, roughly."""
 SAID_AT_MOST = 1_000
 """Messages about one subject that are read, the newest."""
 
@@ -171,16 +173,20 @@ class ScoringStore:
             duplicates = (await mongo.bulk_write(self._asked, operations)).duplicates
             operations = [operations[position] for position in duplicates]  # somebody has just made it; now it is there
 
-    async def asked(self) -> dict[Unit, int]:
-        """How often each school unit has been asked."""
+    async def asked(self, after: str = "", limit: int = 0) -> dict[Unit, int]:
+        """How often school units have been asked, in the order of their keys, from the one behind `after` on; without `limit`
+        all.
+        """
         with mongo.outages():
-            found = [document async for document in self._asked.find({})]
+            query = self._asked.find({"_id": {"$gt": after}}).sort("_id", mongo.ASCENDING).limit(limit)
+            found = [document async for document in query]
         return {Unit(document["authority"], document["school_unit"]): document["asked"] for document in found}
 
-    async def students_of(self, unit: Unit) -> list[str]:
-        """The students of a school unit, in order."""
+    async def students_of(self, unit: Unit, limit: int = 0) -> list[str]:
+        """The students of a school unit, in order; with a `limit` so many at most, any of them."""
         with mongo.outages():
-            return sorted([found["_id"] async for found in self._listings.find({"unit": unit.key}, {"_id": 1})])
+            query = self._listings.find({"unit": unit.key}, {"_id": 1}).limit(limit)
+            return sorted([found["_id"] async for found in query])
 
     async def outdated(self, authority: str, basis: Basis, limit: int) -> list[str]:
         """Students of an authority whose state was made by something older."""
@@ -234,19 +240,26 @@ class ScoringStore:
         )
 
     async def stranded(self, now: datetime, age: timedelta, limit: int) -> list[tuple[str, list[OutboxEntry]]]:
-        """Outbox entries older than `age`, of at most `limit` students."""
+        """Outbox entries older than `age`, of at most `limit` students; of fewer when they have very many."""
+        found: list[tuple[str, list[OutboxEntry]]] = []
+        entries = 0
         with mongo.outages():
-            query = {"outbox.since": {"$lt": now - age}}
-            found = await self._students.find(query, {"outbox": 1}).to_list(limit)
-        return [(document["_id"], documents.outbox_entries(document)) for document in found]
+            cursor = self._students.find({"outbox.since": {"$lt": now - age}}, {"outbox": 1}, batch_size=limit)
+            async for document in cursor.limit(limit):
+                found.append((document["_id"], documents.outbox_entries(document)))
+                entries += len(found[-1][1])
+                if entries > ENTRIES_AT_ONCE:
+                    await cursor.close()
+                    break
+        return found
 
     async def oldest_outbox_entry(self) -> datetime | None:
         """When the oldest waiting message was written."""
         with mongo.outages():
             found = await self._students.find(
-                {"outbox.since": {"$gt": datetime(2000, 1, 1, tzinfo=UTC)}}, {"outbox": 1}
+                {"outbox.since": {"$gt": datetime(2000, 1, 1, tzinfo=UTC)}}, {"outbox.since": 1}
             ).to_list(1000)
-        return min((entry.since for document in found for entry in documents.outbox_entries(document)), default=None)
+        return min((entry["since"] for document in found for entry in document["outbox"]), default=None)
 
 
 def _operation(write: Write) -> mongo.UpdateOne:

@@ -110,8 +110,8 @@ class Stage:
             database.client.close()
 
 
-class CrashError(Exception):
-    """The process dies here."""
+class CrashError(BaseException):
+    """The process dies here; nothing in it goes on after that."""
 
 
 @dataclass

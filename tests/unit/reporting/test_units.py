@@ -10,17 +10,26 @@ import pytest
 from services.reporting.documents import counts_document, read_counts, read_row, student_document
 from services.reporting.store import UnitRecord
 from services.reporting.unit_models import newest_registers
-from services.reporting.units import Row, count, freshness, weekdays_between
+from services.reporting.units import Row, Tally, UnitCounts, freshness, weekdays_between
 from services.reporting.views import UnitKey
 from shared.events import Level
-from shared.events.places import Presence
+from shared.events.places import MOST_GROUPS_OF_UNIT, Presence
 from tests.unit.reporting.builders import FRIDAY, MONDAY, enrolment, risk, view_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from services.reporting.views import StudentEvent
     from shared.mongo import Document
 
 ACTIVE, PAUSED, ENDED, UPCOMING = Presence
+
+
+def count(rows: Iterable[Row]) -> UnitCounts:
+    tally = Tally()
+    for row in rows:
+        tally.add(row)
+    return tally.counts()
 
 
 def document_of(*events: StudentEvent) -> Document:
@@ -136,6 +145,15 @@ def test_weekdays_between(earlier: date, later: date, expected: int) -> None:
 def test_freshness(fresh_until: date | None, behind: int | None, stale: bool) -> None:
     found = freshness(fresh_until, FRIDAY)
     assert (found.weekdays_behind, found.stale) == (behind, stale)
+
+
+def test_where_students_name_more_groups_than_any_school_has_none_is_listed_in_whatever_order_they_come() -> None:
+    each = [Row(ACTIVE, None, None, (f"A{n}", f"B{n}")) for n in range(MOST_GROUPS_OF_UNIT // 2)]
+    one_more = Row(ACTIVE, None, None, ("C",))
+    assert len(count(each).groups) == MOST_GROUPS_OF_UNIT
+    assert count([*each, *each]).groups == count(each).groups
+    assert count([*each, one_more]).groups == count([one_more, *reversed(each)]).groups == ()
+    assert count([*each, one_more]).active == MOST_GROUPS_OF_UNIT // 2 + 1
 
 
 def test_a_register_for_tomorrow_makes_no_other_unit_late() -> None:
