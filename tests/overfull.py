@@ -1,58 +1,88 @@
-"""A student of whom so much is told as no school has: everything up to its bound, with the longest codes there are."""
+"""A student of whom more is told than any school has, in the longest codes there are; and what remains of such a student."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
-from services.scoring.bounds import compared
-from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
-from shared.events.places import Place
+from services.scoring import bounds
+from shared.events import AnyEvent, AttendanceRecordedEvent, AttendanceState, GradeRecordedEvent
+from tests.builders import attendance, enrolment, grade
 
-LETTER = "𝔎"
+LETTER = "\U0001d50e"
 """Four bytes in UTF-8."""
+NOWHERE = "a unit without places"
 
 
-def code(*parts: object) -> str:
-    """A code of 128 characters and about 512 bytes."""
-    return "-".join(map(str, parts)).ljust(128, LETTER)
+def code(*parts: object, length: int = 128) -> str:
+    """As long as a code may be, in characters and in bytes."""
+    return "-".join(map(str, parts)).ljust(length, LETTER)[:length]
 
 
-def digest(*parts: object) -> str:
-    return code(*parts).encode().hex()[:64].ljust(64, "f")
+def lessons(student: str, day: date, number: int, first: int = 0) -> Iterator[AttendanceRecordedEvent]:
+    """Lessons of one day, each at a unit of its own."""
+    for n in range(first, first + number):
+        event = attendance(student, day, hour=8, minute=n % 60, minutes=700, unexcused=600, unit=code("unit", day, n))
+        data = event.data.model_copy(update={"lesson": code(day, n), "revision": 2**53 - 1})
+        yield event.model_copy(update={"id": f"{event.id}-{n}", "data": data})
 
 
-def lessons(days: list[date], each: int) -> Iterator[Fact]:
-    for day in days:
-        for n in range(each):
-            version = Lesson(
-                2**53 - 1, digest(day, n), "registered", 720, 10, 20, True, code("unit", day, n), 8 * 60 + n
-            )
-            yield LessonFact(day.toordinal(), code(day, n), version)
-
-
-def marks(courses: int, dates: int, first: date) -> Iterator[Fact]:
+def marks(student: str, first: date, courses: int, dates: int) -> Iterator[GradeRecordedEvent]:
+    """Grades of each course on so many days, each of which makes up for as many others as it may."""
     for course in range(courses):
         for n in range(dates):
-            replaced = tuple(compared(code("replaced", course, n, other)) for other in range(50))
-            version = Mark(
-                2**53 - 1,
-                digest(course, n),
-                "FE-"[n % 3],
-                400,
-                True,
-                compared(code("subject")),
-                replaced,
-                code("unit", course, n),
+            yield grade(
+                student,
+                first + timedelta(days=n),
+                course=code("course", course),
+                value="FE-"[n % 3],
+                subject=code("subject"),
+                replaces=tuple(code("replaced", course, n, other) for other in range(50)),
+                unit=code("unit", course, n),
+                revision=2**53 - 1,
             )
-            kind = ("warning", "term", "final")[n % 3]
-            yield MarkFact(code("course", course), kind, (first + timedelta(n)).toordinal(), version)
 
 
-def places(number: int, first: date) -> Iterator[Fact]:
+def places(student: str, first: date, number: int, *, protected: bool = False) -> Iterator[AnyEvent]:
+    """Places at ever other units, one day after the other, each with as many groups and coaches as there may be."""
     for n in range(number):
-        starts_on = (first + timedelta(n)).toordinal()
-        groups = tuple(f"{n}-{group}".ljust(20, LETTER)[:20] for group in range(100))
-        yield PlaceFact(
-            Place(code("unit", n), starts_on, starts_on + 400, True, False, True, groups, (), 2**53 - 1, digest(n))
+        yield enrolment(
+            student,
+            first + timedelta(days=n),
+            unit=code("unit", n),
+            groups=tuple(code("group", n, group) for group in range(100)),
+            coaches=tuple("staff:" + code("coach", n, coach, length=300) for coach in range(20)),
+            protected=protected,
+            revision=2**53 - 1,
         )
+
+
+def usable(events: Iterable[AnyEvent]) -> list[AnyEvent]:
+    """The same student as one of whom no more was told than counts: without what is beyond a bound; a day beyond it has no register.
+
+    All of one student, without places.
+    """
+    known = list(events)
+    lessons_of, dates_of = Counter[date](), Counter[str]()
+    for day, _ in {(event.data.starts_at.date(), event.data.lesson) for event in _attendance(known)}:
+        lessons_of[day] += 1
+    for course, *_ in {(event.data.course, event.data.kind, event.data.recorded_on) for event in _grades(known)}:
+        dates_of[course] += 1
+    days = {day for day, number in lessons_of.items() if number > bounds.MOST_LESSONS}
+    courses = {course for course, number in dates_of.items() if number > bounds.MOST_MARKS_OF_COURSE}
+    counted = sum(min(number, bounds.MOST_MARKS_OF_COURSE + 1) for number in dates_of.values())
+    if counted > bounds.MOST_MARKS or len(dates_of) > bounds.MOST_COURSES:
+        courses = set(dates_of)
+    kept: list[AnyEvent] = [event for event in _attendance(known) if event.data.starts_at.date() not in days]
+    kept += [event for event in _grades(known) if event.data.course not in courses]
+    student = known[0].subject
+    return kept + [attendance(student, day, state=AttendanceState.UNREGISTERED, unit=NOWHERE) for day in sorted(days)]
+
+
+def _attendance(events: Iterable[AnyEvent]) -> list[AttendanceRecordedEvent]:
+    return [event for event in events if isinstance(event, AttendanceRecordedEvent)]
+
+
+def _grades(events: Iterable[AnyEvent]) -> list[GradeRecordedEvent]:
+    return [event for event in events if isinstance(event, GradeRecordedEvent)]

@@ -24,8 +24,8 @@ MOST_PLACES = 50
 """Places of one student that count. Of whom so many are known, earlier ones may be forgotten, and with them that one asked for
 protection: whoever shows a student takes such a one for protected."""
 MOST_GROUPS_OF_UNIT = 4_000
-"""Groups of a school unit that are looked at each by itself; where its students name more, which no school has, none is. A unit of
-3,000 students who are in 15 groups of 20 each has 2,250."""
+"""Groups of a school unit that are looked at each by itself; where its students name more, which no school has, none is. 3,000
+students who are in 15 groups of 20 each have 2,250."""
 GROUPS_BYTES = 8_192
 """What the codes of a place's groups may take together in UTF-8: the 100 that there may be with 80 bytes each."""
 
