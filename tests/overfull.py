@@ -59,7 +59,7 @@ def places(student: str, first: date, number: int, *, protected: bool = False) -
 
 
 def usable(events: Iterable[AnyEvent]) -> list[AnyEvent]:
-    """The same student as one of whom no more was told than counts: without what is beyond a bound; a day beyond it has no register.
+    """The same student as one of whom no more was told than counts: nothing beyond a bound, such a day without any register.
 
     All of one student, without places.
     """

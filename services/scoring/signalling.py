@@ -22,7 +22,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import TypeVar
 
 from services.scoring.bounds import MOST_LISTED, MOST_MEMBERS
-from services.scoring.climate import WEEK_DAYS, Version, preferred, week_of
+from services.scoring.climate import Version, preferred, week_of
 from services.scoring.records import Noted, OutboxEntry, Unit
 from services.scoring.rescoring import Clock, Rescoring
 from services.scoring.rule_store import RuleBook
@@ -47,6 +47,7 @@ UNITS_AT_A_TIME = 1_000
 """Units that a round looks at together, and computes at most."""
 CLIMATE_DAYS = 3 * 365
 """How far back climate reports are read: those of two school years, and what they are compared with."""
+CLIMATE_DAYS_AHEAD = 365
 
 ResultT = TypeVar("ResultT")
 
@@ -195,7 +196,7 @@ class Signalling:
         self, unit: Unit, subjects: Sequence[str], new: Collection[str], today: int
     ) -> dict[str, list[Version]]:
         """The reports that are certainly those of the unit's groups. `new`: codes that are in use here since this moment."""
-        weeks = week_of(today - CLIMATE_DAYS), week_of(today + WEEK_DAYS)
+        weeks = week_of(today - CLIMATE_DAYS), week_of(today + CLIMATE_DAYS_AHEAD)
         found = await self._store.reports(unit, subjects, weeks)
         codes = [subject.removeprefix("group:") for subject in found.unnamed]
         users = await self._store.units_with(unit.authority, codes) if codes else {}

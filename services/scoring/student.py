@@ -25,7 +25,7 @@ from services.scoring.level import Standing, step
 from services.scoring.news import Applied
 from services.scoring.rules import LONGEST_WINDOW
 from shared.events import Level
-from shared.events.places import Place, Spans, latest_begun, lesson_counts, spans, whereabouts
+from shared.events.places import MOST_PLACES, Place, Spans, latest_begun, lesson_counts, spans, whereabouts
 
 OPEN_DAYS = 3
 """School days whose single lessons are at hand: most registers and corrections come within these."""
@@ -230,10 +230,10 @@ class Student:
         return touched, marks_changed
 
     def _keep_latest_places(self, applied: Applied) -> None:
-        kept = latest_begun(self.places.values(), lambda place: place.begun)
-        if len(kept) < len(self.places):
-            self.places = {place.key: place for place in kept}
-            applied.news = [fact for fact in applied.news if not isinstance(fact, PlaceFact) or self.holds(fact)]
+        if len(self.places) <= MOST_PLACES:
+            return
+        self.places = {place.key: place for place in latest_begun(self.places.values(), lambda place: place.begun)}
+        applied.news = [fact for fact in applied.news if not isinstance(fact, PlaceFact) or self.holds(fact)]
 
     def _give_up_days(self, touched: Iterable[int], applied: Applied) -> None:
         for day in touched:
