@@ -5,14 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from services.scoring import bounds
-from shared.events import AnyEvent, AttendanceRecordedEvent, AttendanceState, GradeRecordedEvent
+from shared.events import (
+    AnyEvent,
+    AttendanceRecordedEvent,
+    AttendanceState,
+    EnrolmentChangedEvent,
+    GradeRecordedEvent,
+)
+from shared.events.envelope import Code, StaffId
 from tests.builders import attendance, enrolment, grade
 
-LETTER = "\U0001d50e"
-"""Four bytes in UTF-8."""
 NOWHERE = "a unit without places"
+
+
+def _may_be(kind: Any, text: str) -> bool:
+    try:
+        TypeAdapter(kind).validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+LETTER = next(letter for letter in ("\U0001d50e", "å", "a") if _may_be(Code, letter * 128))
+"""As many bytes in UTF-8 as it may have."""
+COACH_LENGTH = next(length for length in range(300, 0, -1) if _may_be(StaffId, "staff:" + LETTER * length))
 
 
 def code(*parts: object, length: int = 128) -> str:
@@ -44,7 +65,7 @@ def marks(student: str, first: date, courses: int, dates: int) -> Iterator[Grade
             )
 
 
-def places(student: str, first: date, number: int, *, protected: bool = False) -> Iterator[AnyEvent]:
+def places(student: str, first: date, number: int) -> Iterator[EnrolmentChangedEvent]:
     """Places at ever other units, one day after the other, each with as many groups and coaches as there may be."""
     for n in range(number):
         yield enrolment(
@@ -52,8 +73,7 @@ def places(student: str, first: date, number: int, *, protected: bool = False) -
             first + timedelta(days=n),
             unit=code("unit", n),
             groups=tuple(code("group", n, group) for group in range(100)),
-            coaches=tuple("staff:" + code("coach", n, coach, length=300) for coach in range(20)),
-            protected=protected,
+            coaches=tuple("staff:" + code("coach", n, coach, length=COACH_LENGTH) for coach in range(20)),
             revision=2**53 - 1,
         )
 
