@@ -174,3 +174,36 @@ async def test_a_unit_with_a_state_of_another_version_waits_until_it_is_made_ane
     await scene.computed()
     assert scene.signals() == [WORSE]
     assert scene.noted() == set(CLASS[:6])
+
+
+async def test_a_unit_that_cannot_be_computed_stays_due_and_hinders_no_other(stage: Stage) -> None:
+    scene = await prepared(stage)
+    await few_worse(scene)
+    broken = Unit(AUTHORITY, "a unit whose students cannot be read")
+    await scene.scoring.ask([broken])
+    students_of = scene.scoring.students_of
+
+    async def failing(unit: Unit, *limit: Any) -> list[str]:
+        if unit == broken:
+            raise ValueError("what is stored is not as it should be")
+        return await students_of(unit, *limit)
+
+    scene.scoring.students_of = failing  # type: ignore[method-assign, assignment]
+    scene.late += 2 * EVERY
+    await scene.signalling.round()
+    assert scene.signals() == [WORSE]
+    assert await scene.due() == {broken}
+
+
+async def test_a_unit_with_more_students_than_any_school_has_says_nothing_and_waits_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await prepared(stage)
+    await few_worse(scene)
+    monkeypatch.setattr("services.scoring.signalling.MOST_MEMBERS", 23)
+    await scene.computed()
+    assert (scene.signals(), await scene.due()) == ([], set())
+    monkeypatch.setattr("services.scoring.signalling.MOST_MEMBERS", 24)
+    await scene.scoring.ask([Unit(AUTHORITY, UNIT)])
+    await scene.computed()
+    assert scene.signals() == [WORSE]
