@@ -1,12 +1,13 @@
 """One batch of events to new scores, with exactly-once effect: the algorithm, over any store and publisher.
 
-1. keep the facts (append-only, repetitions are harmless);
+1. keep the facts (they are added and never changed, repetitions are harmless);
 2. read the students, and only then any further facts: the other order loses updates;
 3. apply and assess (pure); a change of level and an alert that has become wrong add outbox entries with the next numbers;
 4. write all by compare-and-set; who was overtaken is read again and redone, alone;
 5. publish score and outbox of every student of the batch, also where all was repetition: a replica may have died between
    writing and publishing; then clear the outboxes. Only a score that says the same as the one before is not said again.
-   Likewise note where students are to be found, and ask their school units to look at their groups again;
+   Likewise note where students are to be found, and ask their school units to look at their groups again. Delete what cannot
+   count any more (`bounds`);
 6. only then may the caller acknowledge.
 """
 
@@ -35,6 +36,8 @@ from shared.messaging.topology import SCORED_KEY
 from shared.waiting import through_outages
 
 SERVICE = "scoring"
+NAMED_AT_MOST = 3
+"""Students whom one line of the log names."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +55,12 @@ class Incoming:
 @dataclass(slots=True)
 class Work:
     """What there is to do for one student; with nothing in it, the student is assessed by the rules and the place of today.
-    `listed`: the school unit where the student was found.
+    `stored`: of the facts those that had been stored before. `listed`: the school unit where the student was found.
     """
 
     authority: str
     kept: list[KeptFact] = field(default_factory=list)
+    stored: set[Fact] = field(default_factory=set)
     noted: Noted | None = None
     noted_by: Unit | None = None
     listed: Unit | None = None
@@ -128,10 +132,12 @@ class Rescoring:
         first_kept = self._kept_from()
         kept = [item for item in batch if not _is_before(item.kept.fact, first_kept)]
         metrics.BEYOND_RETENTION.inc(len(batch) - len(kept))
-        await through_outages(lambda: self._store.keep_facts([item.kept for item in kept]), service=SERVICE)
+        stored = await through_outages(lambda: self._store.keep_facts([item.kept for item in kept]), service=SERVICE)
         work: dict[str, Work] = {}
         for item in kept:
             work.setdefault(item.kept.student, Work(item.authority)).kept.append(item.kept)
+        for student, fact in stored:
+            work[student].stored.add(fact)
         await self._settle(work)
         now = self._clock()
         for item in batch:
@@ -199,6 +205,9 @@ class Rescoring:
         for one in written:
             one.record.rev += one.changed
             self._count(one)
+        if unusable := [one.record.id for one in written if one.applied.unusable]:
+            some = {"students": len(unusable), "such_as": unusable[:NAMED_AT_MOST]}
+            logger.warning("more is told of students than any school has", extra=some)
         await self._tell(written)
         await self._store.forget({one.record.id: one.needless for one in written if one.needless})
         return overtaken
@@ -234,7 +243,7 @@ class Rescoring:
         is_by_rules = not is_new and plan.basis.rules != before.rules
         first = self._by_rules(plan, stored) if is_by_rules and work.kept else []
         applied, changed = self._apply(plan, stored)
-        needless = [*applied.beyond, *stored.surplus]
+        needless = [*(fact for fact in applied.beyond if fact not in work.stored), *stored.surplus]
         record.basis = plan.basis
         unit = record.unit
         record.where = record.state.where(self._today().toordinal())

@@ -1,6 +1,7 @@
 """Scoring's collections of facts and students.
 
-`scoring_facts` is append-only: one document for each version of each fact. `scoring_students` holds one document a student,
+`scoring_facts` holds one document for each version of each fact, never changed; what cannot count any more is deleted.
+`scoring_students` holds one document a student,
 written by compare-and-set on `rev`; `scoring_listings` says beside it what the student is found by. `scoring_asked`
 counts, for each school unit, how often something came that its groups should look at. `scoring_said` keeps every level
 change and withdrawal as it was published.
@@ -72,10 +73,13 @@ class ScoringStore:
         await mongo.ensure_indexes(self._facts, [mongo.IndexModel([("part", mongo.ASCENDING)], name="part")])
         await mongo.ensure_indexes(self._said, [mongo.IndexModel([("subject", mongo.ASCENDING)], name="subject")])
 
-    async def keep_facts(self, facts: Sequence[KeptFact]) -> None:
-        """Adds facts to the store; those that are there already stay as they are."""
-        unique = {document["_id"]: document for document in map(documents.fact_document, facts)}
-        await mongo.bulk_write(self._facts, [mongo.InsertOne(document) for document in unique.values()])
+    async def keep_facts(self, facts: Sequence[KeptFact]) -> frozenset[tuple[str, Fact]]:
+        """Adds facts to the store; those that are there already stay as they are, and are returned (with their student)."""
+        unique = {documents.fact_id(kept.student, kept.fact): kept for kept in facts}
+        kept = list(unique.values())
+        operations = [mongo.InsertOne(documents.fact_document(each)) for each in kept]
+        outcome = await mongo.bulk_write(self._facts, operations)
+        return frozenset((kept[position].student, kept[position].fact) for position in outcome.duplicates)
 
     async def read_students(self, authorities: Mapping[str, str]) -> dict[str, StudentRecord]:
         """The records of students (pseudonym → authority); one that is not there yet comes as new. When they are very large some
