@@ -81,7 +81,7 @@ def places(student: str, first: date, number: int) -> Iterator[EnrolmentChangedE
 def usable(events: Iterable[AnyEvent]) -> list[AnyEvent]:
     """The same student as one of whom no more was told than counts: nothing beyond a bound, such a day without any register.
 
-    All of one student, without places.
+    All of one student. How many places there are is not looked at.
     """
     known = list(events)
     lessons_of, dates_of = Counter[date](), Counter[str]()
@@ -96,6 +96,7 @@ def usable(events: Iterable[AnyEvent]) -> list[AnyEvent]:
         courses = set(dates_of)
     kept: list[AnyEvent] = [event for event in _attendance(known) if event.data.starts_at.date() not in days]
     kept += [event for event in _grades(known) if event.data.course not in courses]
+    kept += [event for event in known if isinstance(event, EnrolmentChangedEvent)]
     student = known[0].subject
     return kept + [attendance(student, day, state=AttendanceState.UNREGISTERED, unit=NOWHERE) for day in sorted(days)]
 

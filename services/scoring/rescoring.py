@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 
+from services.scoring.bounds import Unusable
 from services.scoring.facts import Fact, LessonFact, MarkFact, PlaceFact
 from services.scoring.gathered import Gathered
 from services.scoring.indicators import Model
@@ -36,6 +37,8 @@ from shared.messaging.topology import SCORED_KEY
 from shared.waiting import through_outages
 
 SERVICE = "scoring"
+REMEMBERED_AT_MOST = 10_000
+"""Students with something unusable; who is forgotten is read again."""
 NAMED_AT_MOST = 3
 """Students whom one line of the log names."""
 
@@ -55,12 +58,12 @@ class Incoming:
 @dataclass(slots=True)
 class Work:
     """What there is to do for one student; with nothing in it, the student is assessed by the rules and the place of today.
-    `stored`: of the facts those that had been stored before. `listed`: the school unit where the student was found.
+    `added`: of the facts those that were stored with this batch. `listed`: the school unit where the student was found.
     """
 
     authority: str
     kept: list[KeptFact] = field(default_factory=list)
-    stored: set[Fact] = field(default_factory=set)
+    added: set[Fact] = field(default_factory=set)
     noted: Noted | None = None
     noted_by: Unit | None = None
     listed: Unit | None = None
@@ -125,6 +128,7 @@ class Rescoring:
         self._zone = zone
         self._school_years = school_years
         self._authorities: set[str] = set()
+        self._unusable: dict[str, Unusable] = {}
 
     async def process(self, batch: Sequence[Incoming]) -> Sequence[None]:
         """Handles a batch of facts to the end, through outages and conflicts."""
@@ -132,17 +136,30 @@ class Rescoring:
         first_kept = self._kept_from()
         kept = [item for item in batch if not _is_before(item.kept.fact, first_kept)]
         metrics.BEYOND_RETENTION.inc(len(batch) - len(kept))
-        stored = await through_outages(lambda: self._store.keep_facts([item.kept for item in kept]), service=SERVICE)
+        news = [item.kept for item in kept if not self._is_unusable(item.kept)]
+        stored = await through_outages(lambda: self._store.keep_facts(news), service=SERVICE)
         work: dict[str, Work] = {}
         for item in kept:
             work.setdefault(item.kept.student, Work(item.authority)).kept.append(item.kept)
-        for student, fact in stored:
-            work[student].stored.add(fact)
+        for each in news:
+            if (each.student, each.fact) not in stored:
+                work[each.student].added.add(each.fact)
         await self._settle(work)
         now = self._clock()
         for item in batch:
             metrics.EVENT_TO_SCORE.observe(max(0.0, (now - item.kept.recorded_time).total_seconds()))
         return [None] * len(batch)
+
+    def _is_unusable(self, kept: KeptFact) -> bool:
+        known = self._unusable.get(kept.student)
+        return known is not None and known.holds(kept.fact)
+
+    def _remember(self, record: StudentRecord) -> None:
+        """What is written down as unusable, so that more of it need not be stored first."""
+        if record.state.unusable:
+            if len(self._unusable) >= REMEMBERED_AT_MOST:
+                self._unusable.clear()
+            self._unusable[record.id] = record.state.unusable
 
     async def note(self, unit: Unit, notes: Mapping[str, Noted]) -> None:
         """Takes down what their groups say of a unit's students; the score that says something new by it is told. A student who
@@ -205,6 +222,7 @@ class Rescoring:
         for one in written:
             one.record.rev += one.changed
             self._count(one)
+            self._remember(one.record)
         if unusable := [one.record.id for one in written if one.applied.unusable]:
             some = {"students": len(unusable), "such_as": unusable[:NAMED_AT_MOST]}
             logger.warning("more is told of students than any school has", extra=some)
@@ -243,7 +261,7 @@ class Rescoring:
         is_by_rules = not is_new and plan.basis.rules != before.rules
         first = self._by_rules(plan, stored) if is_by_rules and work.kept else []
         applied, changed = self._apply(plan, stored)
-        needless = [*(fact for fact in applied.beyond if fact not in work.stored), *stored.surplus]
+        needless = [*(fact for fact in applied.beyond if fact in work.added), *stored.surplus]
         record.basis = plan.basis
         unit = record.unit
         record.where = record.state.where(self._today().toordinal())

@@ -7,12 +7,14 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
+from unittest import mock
 
 import pytest
 import uvloop
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from services.scoring import bounds
 from services.scoring.facts import LessonFact
 from services.scoring.records import KeptFact, StudentRecord
 from services.scoring.rescoring import Clock, Incoming, Rescoring
@@ -57,10 +59,20 @@ def short_outages(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixt
 
 @pytest.mark.timeout(3600)
 def test_whatever_happens_all_is_said_once_and_right(world: World) -> None:
+    live(lambda: ScoringMachine(world), EXAMPLES)
+
+
+@pytest.mark.timeout(3600)
+def test_whatever_happens_what_is_beyond_a_bound_is_unusable_and_all_else_said_once_and_right(world: World) -> None:
+    with mock.patch.multiple(bounds, MOST_LESSONS=1, MOST_MARKS_OF_COURSE=1, MOST_MARKS=3):
+        live(lambda: ScoringMachine(world, are_bounds_small=True), EXAMPLES // 2)
+
+
+def live(machine: Callable[[], ScoringMachine], lives: int) -> None:
     run_state_machine_as_test(
-        cast("type[ScoringMachine]", lambda: ScoringMachine(world)),
+        cast("type[ScoringMachine]", machine),
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=lives,
             stateful_step_count=STEPS,
             deadline=None,
             print_blob=True,
