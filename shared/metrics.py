@@ -99,6 +99,13 @@ BASELESS_RETRACTIONS = BoundedCounter(
     "Retractions of marks that were not known, by authority. Rising: a source takes back under another date than it recorded.",
     ["authority"],
 )
+UNUSABLE = Counter(
+    "kvar_scoring_unusable_total",
+    "Days of students, courses, and all marks of a student (marks) found unusable, because more was told of them than any school "
+    "has. Not zero: a source gives a lesson ever new ids or a mark ever new dates; `kvar explain` names them. Have the publisher "
+    "mend it; what is unusable stays so.",
+    ["authority", "what"],
+)
 UNREADABLE_RULES = Gauge(
     "kvar_scoring_unreadable_rules",
     "Rule versions in the database that this process cannot read; the last good version of each authority holds. Not zero: "

@@ -13,7 +13,7 @@ import orjson
 
 ZONE = ZoneInfo("Europe/Stockholm")
 MOST_PLACES = 50
-"""Of more the latest begun are known, of those begun on one day the ones with the greater code of a school unit."""
+"""Of more the latest begun are known, of those begun on one day the ones with the greater digest of their key."""
 
 Data = Mapping[str, Any]
 
@@ -70,9 +70,14 @@ def places(events: Iterable[Mapping[str, Any]]) -> list[Place]:
         key = (event["data"]["school_unit"], event["data"]["starts_on"])
         if key not in valid or rank(event["data"]) > rank(valid[key]["data"]):
             valid[key] = event
-    latest = sorted(valid, key=lambda key: (date.fromisoformat(key[1]), key[0]))[-MOST_PLACES:]
+    latest = sorted(valid, key=_begun)[-MOST_PLACES:]
     known = [valid[key] for key in latest]
     return [_place(event) for event in known if event["data"].get("state", "recorded") == "recorded"]
+
+
+def _begun(key: tuple[str, str]) -> tuple[date, str]:
+    school_unit, first = key[0], date.fromisoformat(key[1])
+    return first, hashlib.sha256(orjson.dumps([school_unit, first.toordinal()])).hexdigest()[:32]
 
 
 def _place(event: Mapping[str, Any]) -> Place:

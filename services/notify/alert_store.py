@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from services.notify.alert_documents import AlertEvent, new_document, operators, read_alert, seeks, update_of
 from services.notify.alerts import LEASE, OPEN, WAITING, Alert, AlertState
 from services.notify.together import Together
-from shared.mongo import ASCENDING, IndexModel, InsertOne, bulk_write, ensure_indexes, outages
+from shared.mongo import ASCENDING, DESCENDING, IndexModel, InsertOne, bulk_write, ensure_indexes, outages
 
 if TYPE_CHECKING:
     from shared.mongo import Collection, Database
@@ -29,11 +29,18 @@ class Filter:
     authority: str | None = None
 
 
+KEPT_OF_STUDENT = 500
+"""Alerts of one student that are kept, the newest; nobody stands at two levels so often. They are pruned when there are twice as
+many."""
+WOKEN_AT_ONCE = 1_000
+
+
 @dataclass(slots=True)
 class Standing:
     """What is stored of one student. `newest`: the highest `n`; `withdrawn`: ids of the changes that withdrawals name."""
 
     newest: int = 0
+    stored: int = 0
     withdrawn: set[str] = field(default_factory=set)
 
 
@@ -71,6 +78,9 @@ class Alerts:
             known = standing[event.subject]
             documents.append(new_document(event, now, newest=known.newest, withdrawn=known.withdrawn))
         outcome = await bulk_write(self._alerts, [InsertOne(document) for document in documents])
+        for student, known in standing.items():
+            if known.stored > 2 * KEPT_OF_STUDENT:
+                await self._prune(student, known.newest)
         return [
             None if position in outcome.duplicates else AlertState(document["state"])
             for position, document in enumerate(documents)
@@ -83,9 +93,23 @@ class Alerts:
             async for document in self._alerts.find({"student": {"$in": sorted(set(students))}}, fields):
                 known = found[document["student"]]
                 known.newest = max(known.newest, document["n"])
+                known.stored += 1
                 if "withdraws" in document:
                     known.withdrawn.add(document["withdraws"])
         return found
+
+    async def _prune(self, student: str, newest: int) -> None:
+        """Deletes old alerts that are final. The one that was mailed last stays: it says which level was told."""
+        with outages():
+            sent = {"student": student, "state": AlertState.SENT.value}
+            last = [one["n"] async for one in self._alerts.find(sent, {"n": 1}).sort("n", DESCENDING).limit(1)]
+            await self._alerts.delete_many(
+                {
+                    "student": student,
+                    "n": {"$lt": newest - KEPT_OF_STUDENT, "$nin": last},
+                    "state": {"$nin": OPEN_VALUES},
+                }
+            )
 
     async def of(self, student: str) -> list[Alert]:
         """All alerts of a student, oldest first."""
@@ -162,11 +186,16 @@ class Alerts:
 
     async def wake_for(self, authority: str, staff: str, scope: list[str], now: datetime) -> bool:
         """Alerts that wait for this person, or for somebody at these units, are due now; says whether there are any."""
-        query = {"state": {"$in": WAITING_VALUES}}
+        query = {"authority": authority, "state": {"$in": WAITING_VALUES}}
+        is_any_woken, meant = False, list[str]()
         with outages():
-            found = self._alerts.find(query, {"authority": 1, "sought": 1})
-            meant = [document["_id"] async for document in found if seeks(document, authority, staff, scope)]
-        return await self._wake({"_id": {"$in": meant}}, now) if meant else False
+            async for document in self._alerts.find(query, {"authority": 1, "sought": 1}):
+                if seeks(document, authority, staff, scope):
+                    meant.append(document["_id"])
+                if len(meant) == WOKEN_AT_ONCE:
+                    is_any_woken |= await self._wake({"_id": {"$in": meant}}, now)
+                    meant.clear()
+        return (await self._wake({"_id": {"$in": meant}}, now) if meant else False) or is_any_woken
 
     async def _wake(self, query: dict[str, Any], now: datetime) -> bool:
         waiting = {**query, "state": {"$in": WAITING_VALUES}}

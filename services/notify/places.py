@@ -11,7 +11,7 @@ from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 from shared.events import EnrolmentChanged
-from shared.events.places import Place, Presence, place_of, whereabouts
+from shared.events.places import MOST_PLACES, Place, Presence, latest_begun, place_of, whereabouts
 
 
 class Statement(NamedTuple):
@@ -29,7 +29,8 @@ class Situation:
     Attributes:
         school_unit: Code of the unit; nothing when no place is known and the alert names none.
         coaches: `staff:…` of the adults who follow the student, first who is told first.
-        protected: Protected identity, by any of the student's places: the strictest statement counts.
+        protected: Protected identity, by any of the student's places: the strictest statement counts, also one that there was no
+            room for.
         left: The student was at the unit, and is nowhere on that day.
         deceased: The student has died: nobody is written to any more.
         known: Whether any place is known at all.
@@ -45,7 +46,8 @@ class Situation:
 
 def statement_of(data: EnrolmentChanged, time: datetime, zone: tzinfo) -> Statement:
     """What an event states. `time`: the event's; `zone`: the authority's."""
-    return Statement(place_of(data, time, zone), data.protected, data.end_reason == "deceased")
+    # Which groups a student is in is no matter of a mail.
+    return Statement(place_of(data, time, zone)._replace(groups=()), data.protected, data.end_reason == "deceased")
 
 
 def same_place(known: Sequence[Statement], news: Statement) -> Statement | None:
@@ -54,17 +56,20 @@ def same_place(known: Sequence[Statement], news: Statement) -> Statement | None:
 
 
 def merged(known: Sequence[Statement], news: Statement) -> list[Statement] | None:
-    """The statements with the new one in its place, or nothing when one as new is already there."""
+    """The statements of the latest places with the new one in its place, or nothing when it is of none of these, or one as new is
+    already there.
+    """
     before = same_place(known, news)
     if before is not None and not news.place.supersedes(before.place):
         return None
-    return sorted([*(one for one in known if one is not before), news], key=lambda one: one.place.key)
+    latest = latest_begun([*(one for one in known if one is not before), news], lambda one: one.place.begun)
+    return sorted(latest, key=lambda one: one.place.key) if news in latest else None
 
 
 def situation(statements: Sequence[Statement], day: int, *, school_unit: str | None) -> Situation:
     """The student's situation on a day. `school_unit`: as the alert has it, serves where no place is known at all."""
     valid = [one for one in statements if one.place.is_recorded]
-    protected = any(one.protected for one in valid)
+    protected = any(one.protected for one in valid) or len(statements) >= MOST_PLACES
     found = whereabouts([one.place for one in valid], day)
     if found is None:
         return Situation(school_unit, (), protected, left=False, deceased=False, known=False)

@@ -30,6 +30,8 @@ _Responsible = tuple[str, tuple[str, ...], str | None]  # authority, coaches, sc
 _Stated = tuple[str, Statement]
 
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
+STAFF_AT_MOST = 50
+"""Of one role at one unit who come into question, by staff id: the first of them who can be told is."""
 FALLBACK_ROLES = [StaffRole.COORDINATOR.value, StaffRole.PRINCIPAL.value]
 
 
@@ -41,6 +43,8 @@ class Kept(StrEnum):
     """It was known."""
     OLDER = "older"
     """A newer version of it is known: it changes nothing."""
+    BEYOND = "beyond"
+    """It is of a place that begins before all those that count."""
 
 
 class People:
@@ -87,11 +91,14 @@ class People:
 
     async def _find_responsible(self, asks: list[_Responsible]) -> list[list[StaffMember]]:
         named = sorted({_staff_key(authority, coach) for authority, coaches, _ in asks for coach in coaches})
-        units = sorted({unit for _, _, unit in asks if unit is not None})
+        units = sorted({(authority, unit) for authority, _, unit in asks if unit is not None})
         with outages():
             found = [document async for document in self._staff.find({"_id": {"$in": named}})]
-            query = {"scope": {"$in": units}, "roles": {"$in": FALLBACK_ROLES}}
-            found += [document async for document in self._staff.find(query)]
+            for authority, unit in units:
+                for role in FALLBACK_ROLES:
+                    query = {"authority": authority, "scope": unit, "roles": role, "active": True}
+                    first = self._staff.find(query).sort("_id", ASCENDING).limit(STAFF_AT_MOST)
+                    found += [document async for document in first]
         members = {document["_id"]: (document["authority"], _member(document)) for document in found}
         return [
             [
@@ -115,8 +122,9 @@ class People:
         states = {student: _statements(document) for student, document in documents.items()}
         outcomes: list[Kept] = []
         for student, statement in asks:
-            outcomes.append(_kept(states[student], statement))
-            states[student] = merged(states[student], statement) or states[student]
+            known, after = states[student], merged(states[student], statement)
+            outcomes.append(Kept.NEWS if after is not None else _not_news_of(known, statement))
+            states[student] = known if after is None else after
         changed = sorted({student for (student, _), kept in zip(asks, outcomes, strict=True) if kept is Kept.NEWS})
         operations = [_statements_write(student, documents[student], states[student]) for student in changed]
         outcome = await bulk_write(self._students, operations)
@@ -155,11 +163,9 @@ def _member(document: dict[str, Any]) -> StaffMember:
     )
 
 
-def _kept(known: list[Statement], news: Statement) -> Kept:
-    before = same_place(known, news)
-    if before is None or news.place.supersedes(before.place):
-        return Kept.NEWS
-    return _not_news(_version(news.place), _version(before.place))
+def _not_news_of(known: list[Statement], given: Statement) -> Kept:
+    before = same_place(known, given)
+    return _not_news(_version(given.place), _version(before.place)) if before is not None else Kept.BEYOND
 
 
 def _not_news(given: Precedence, known: Precedence) -> Kept:

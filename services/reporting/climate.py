@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from shared.mongo import Database, Document
 
 _OF_UNIT = "unit:"
+SUBJECTS_AT_ONCE = 500
+"""Asked about in one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +80,25 @@ class ClimateStore:
         """
         own_subjects = {f"group:{group}" for group in own}
         wanted = [f"{_OF_UNIT}{unit.school_unit}", *(f"group:{group}" for group in groups)]
-        query = {
-            "authority": unit.authority,
-            "subject": {"$in": wanted},
-            "school_unit": {"$in": [unit.school_unit, None]},
-            "state": "recorded",
-        }
-        with mongo.outages():
-            found = await self._climate.find(query).to_list(None)
-        usable = [item for item in found if item.get("school_unit") or item["subject"] in own_subjects]
-        # Of one week, what names the unit knows better.
-        usable.sort(key=lambda item: (item["period"], item.get("school_unit") is not None))
-        newest = {item["subject"]: item for item in usable}
+        newest: dict[str, Document] = {}
+        for start in range(0, len(wanted), SUBJECTS_AT_ONCE):
+            query = {
+                "authority": unit.authority,
+                "subject": {"$in": wanted[start : start + SUBJECTS_AT_ONCE]},
+                "school_unit": {"$in": [unit.school_unit, None]},
+                "state": "recorded",
+            }
+            with mongo.outages():
+                async for item in self._climate.find(query):
+                    subject = item["subject"]
+                    if item.get("school_unit") or subject in own_subjects:
+                        newest[subject] = max(newest.get(subject, item), item, key=_newness)
         return [_read(newest[subject]) for subject in wanted if subject in newest]
+
+
+def _newness(document: Document) -> tuple[str, bool]:
+    """Of one week, what names the unit knows better."""
+    return document["period"], document.get("school_unit") is not None
 
 
 def _unit_of(event: ClimateReportedEvent) -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.reporting import documents
 from services.reporting.handlers import SERVICE
-from services.reporting.units import count
+from services.reporting.units import Tally
 from services.reporting.views import UnitKey
 from shared import metrics
 from shared.background import Rounds
@@ -52,7 +51,7 @@ class UnitCounter:
             self._recounted = now
 
     async def count_marked(self) -> None:
-        """Counts every marked unit once.
+        """Counts marked units once; of an authority that has very many, some.
 
         Raises:
             Outage: the database is away.
@@ -60,7 +59,7 @@ class UnitCounter:
         await self._count_all(await self._units.marked())
 
     async def count_older_than(self, age: timedelta) -> None:
-        """Counts every unit whose numbers are older.
+        """Counts units whose numbers are older; of an authority that has very many, some.
 
         Raises:
             Outage: the database is away.
@@ -72,9 +71,10 @@ class UnitCounter:
         await self._skipping.one_by_one(of_unit, lambda unit: self._count(of_unit[unit]))
 
     async def _count(self, mark: Mark) -> None:
-        rows = await self._students.rows_of(mark.unit)
-        counts = count(documents.read_row(row, mark.unit) for row in rows)
-        await self._units.write(mark, counts, self._clock.now())
+        tally = Tally()
+        async for row in self._students.rows_of(mark.unit):
+            tally.add(documents.read_row(row, mark.unit))
+        await self._units.write(mark, tally.counts(), self._clock.now())
 
 
 class FreshnessGauge:

@@ -101,7 +101,7 @@ def read_counts(document: Document) -> UnitCounts:
         without_data=document["without_data"],
         not_registered=document.get("not_registered", 0),
         fresh_until=_date(document["fresh_until"]),
-        groups=tuple(document["groups"]),
+        groups=tuple(document.get("groups", ())),
     )
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from shared.messaging.batching import Batcher, Outcomes
 
 SERVICE = "reporting"
+STUDENTS_TOGETHER = 100
+"""Students who are read and written at once: about 1 MB each where they have as many places as count, with the longest codes."""
 
 
 class StudentWriter:
@@ -62,7 +64,11 @@ class StudentWriter:
         for event in events:
             pending[event.subject].append(event)
         while pending:
-            lost = await self._merge(pending, touched, older)
+            lost: set[str] = set()
+            names = list(pending)
+            for start in range(0, len(names), STUDENTS_TOGETHER):
+                some = {name: pending[name] for name in names[start : start + STUDENTS_TOGETHER]}
+                lost |= await self._merge(some, touched, older)
             metrics.CONFLICTS.labels(SERVICE).inc(len(lost))
             pending = {name: pending[name] for name in lost}
         await self._units.mark(touched)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.reporting.models import student_answer, summary
-from services.reporting.unit_models import newest_registers, own_groups, unit_answer, unit_details
+from services.reporting.unit_models import newest_registers, unit_answer, unit_details
 from services.reporting.views import UnitKey
 from shared.events import Level
 from shared.events.places import Presence
@@ -87,7 +87,7 @@ class Reader:
         record = await self._record(school_unit, authority)
         records = await self._units.units()
         newest = newest_registers(records, self._clock.today).get(record.key.authority)
-        own = own_groups(record, records)
+        own = await self._units.own_groups(record)
         climate = await self._climate.latest(record.key, record.counts.groups, own)
         return unit_details(record, newest, climate, await self._signals.of(record.key))
 

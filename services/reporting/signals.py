@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from shared.mongo import Database, Document
 
 _OF_UNIT = "unit:"
+SHOWN_AT_MOST = 1_000
+UNITS_AT_ONCE = 1_000
+"""Asked about in one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +67,18 @@ class SignalStore:
             await mongo.bulk_write(self._signals, [mongo.UpdateOne(older, content)])
 
     async def of(self, unit: UnitKey) -> list[Signal]:
-        """All signals of a unit and its groups: worse before usual, the unit itself before its groups.
+        """The signals of a unit and its groups: worse before usual, the unit itself before its groups; of either the newest
+        `SHOWN_AT_MOST`.
 
         Raises:
             Outage: the database is away.
         """
-        with mongo.outages():
-            found = await self._signals.find({"unit": str(unit)}).to_list(None)
+        found: list[Document] = []
+        newest = [("to", mongo.DESCENDING), ("_id", mongo.ASCENDING)]
+        for state in ("worse", "usual"):
+            with mongo.outages():
+                query = self._signals.find({"unit": str(unit), "state": state}).sort(newest).limit(SHOWN_AT_MOST)
+                found += [item async for item in query]
         return sorted((_read(item) for item in found), key=_order)
 
     async def worse(self, units: Iterable[UnitKey]) -> dict[UnitKey, int]:
@@ -81,10 +89,12 @@ class SignalStore:
         """
         counts = dict.fromkeys(units, 0)
         names = {str(unit): unit for unit in counts}
-        query = {"unit": {"$in": list(names)}, "state": "worse"}
-        with mongo.outages():
-            async for item in self._signals.find(query, {"unit": 1}):
-                counts[names[item["unit"]]] += 1
+        keys = list(names)
+        for start in range(0, len(keys), UNITS_AT_ONCE):
+            query = {"unit": {"$in": keys[start : start + UNITS_AT_ONCE]}, "state": "worse"}
+            with mongo.outages():
+                async for item in self._signals.find(query, {"unit": 1}):
+                    counts[names[item["unit"]]] += 1
         return counts
 
 

@@ -9,9 +9,11 @@ the one seen before counting.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from services.reporting import documents
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 NEW = 0
 """The `rev` of a student who is not stored yet."""
+MARKS_AT_ONCE = 100
+"""Units of one authority that are counted in one round: after some seconds those of the others are looked at again."""
+MOST_UNITS = 5_000
+"""Units of one authority that are listed; the largest authorities have some dozens of schools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +134,16 @@ class StudentStore:
                 views += [documents.read_student(item) for item in await cursor.to_list(None)]
         return views
 
-    async def rows_of(self, unit: UnitKey) -> list[Document]:
-        """What counting needs of every student of a unit.
+    async def rows_of(self, unit: UnitKey) -> AsyncIterator[Document]:
+        """What counting needs of every student of a unit, one after the other.
 
         Raises:
             Outage: the database is away.
         """
         lists = [documents.list_of(presence, unit) for presence in Presence]
         with mongo.outages():
-            return await self._students.find({"lists": {"$in": lists}}, documents.ROW_FIELDS).to_list(None)
+            async for row in self._students.find({"lists": {"$in": lists}}, documents.ROW_FIELDS):
+                yield row
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +171,7 @@ class UnitStore:
 
     async def ensure_indexes(self) -> None:
         """Creates what finding marked units, units due for a recount, and a unit by its code need."""
-        fields = ("marked", "counted_at", "school_unit")
+        fields = ("marked", "counted_at", "school_unit", "authority")
         await mongo.ensure_indexes(
             self._units, [mongo.IndexModel([(name, mongo.ASCENDING)], name=name) for name in fields]
         )
@@ -193,7 +200,7 @@ class UnitStore:
         await mongo.bulk_write(self._units, operations)
 
     async def marked(self) -> list[Mark]:
-        """Units that wait to be counted.
+        """Units that wait to be counted; some of them where they are very many, those of all authorities in turn.
 
         Raises:
             Outage: the database is away.
@@ -201,7 +208,7 @@ class UnitStore:
         return await self._marks({"marked": True})
 
     async def counted_before(self, moment: datetime) -> list[Mark]:
-        """Units that nobody has counted since the moment.
+        """Units that nobody has counted since the moment; see `marked`.
 
         Raises:
             Outage: the database is away.
@@ -209,9 +216,13 @@ class UnitStore:
         return await self._marks({"counted_at": {"$lt": moment}})
 
     async def _marks(self, query: Document) -> list[Mark]:
+        found: dict[str, list[Mark]] = defaultdict(list)
         with mongo.outages():
-            found = await self._units.find(query, {"authority": 1, "school_unit": 1, "token": 1}).to_list(None)
-        return [Mark(_key(item), item["token"]) for item in found]
+            async for item in self._units.find(query, {"authority": 1, "school_unit": 1, "token": 1}):
+                of_authority = found[item["authority"]]
+                if len(of_authority) < MARKS_AT_ONCE:
+                    of_authority.append(Mark(_key(item), item["token"]))
+        return [mark for each in zip_longest(*found.values()) for mark in each if mark is not None]
 
     async def write(self, mark: Mark, counts: UnitCounts, now: datetime) -> None:
         """Stores numbers counted after `mark` was read. Under a newer mark they are shown, and the unit stays marked.
@@ -229,12 +240,35 @@ class UnitStore:
                 await self._units.update_one({"_id": key}, {"$set": {**numbers, "marked": True}})
 
     async def units(self) -> list[UnitRecord]:
-        """All units with students, by authority and code.
+        """All units with students, by authority and code, without their groups; of an authority the first `MOST_UNITS`.
 
         Raises:
             Outage: the database is away.
         """
-        return await self._records({"students": {"$gt": 0}})
+        found: dict[str, list[UnitRecord]] = defaultdict(list)
+        with mongo.outages():
+            async for item in self._units.find({"students": {"$gt": 0}}, {"groups": 0}):
+                of_authority = found[item["authority"]]
+                of_authority.append(_record(item))
+                if len(of_authority) > 2 * MOST_UNITS:
+                    of_authority.sort(key=_order)
+                    del of_authority[MOST_UNITS:]
+        first = [record for each in found.values() for record in sorted(each, key=_order)[:MOST_UNITS]]
+        return sorted(first, key=_order)
+
+    async def own_groups(self, record: UnitRecord) -> set[str]:
+        """Groups of the unit's active students whose code no other unit of the authority uses.
+
+        Raises:
+            Outage: the database is away.
+        """
+        own = set(record.counts.groups)
+        query = {"authority": record.key.authority, "students": {"$gt": 0}}
+        with mongo.outages():
+            async for item in self._units.find(query, {"authority": 1, "school_unit": 1, "groups": 1}):
+                if _key(item) != record.key:
+                    own.difference_update(item["groups"])
+        return own
 
     async def find(self, school_unit: str) -> list[UnitRecord]:
         """Units with this code: one, unless several authorities use it.
@@ -242,13 +276,9 @@ class UnitStore:
         Raises:
             Outage: the database is away.
         """
-        return await self._records({"school_unit": school_unit, "students": {"$gt": 0}})
-
-    async def _records(self, query: Document) -> list[UnitRecord]:
+        query = {"school_unit": school_unit, "students": {"$gt": 0}}
         with mongo.outages():
-            found = await self._units.find(query).to_list(None)
-        records = [UnitRecord(_key(item), documents.read_counts(item), item["counted_at"]) for item in found]
-        return sorted(records, key=lambda record: str(record.key))
+            return sorted([_record(item) async for item in self._units.find(query)], key=_order)
 
 
 def _due_on(day: int) -> Document:
@@ -258,6 +288,14 @@ def _due_on(day: int) -> Document:
 
 def _stored(found: Iterable[Document]) -> dict[str, Stored]:
     return {item["_id"]: Stored(documents.read_student(item), item["rev"]) for item in found}
+
+
+def _record(document: Document) -> UnitRecord:
+    return UnitRecord(_key(document), documents.read_counts(document), document["counted_at"])
+
+
+def _order(record: UnitRecord) -> str:
+    return str(record.key)
 
 
 def _key(document: Document) -> UnitKey:

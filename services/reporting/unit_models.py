@@ -117,12 +117,6 @@ def newest_registers(records: list[UnitRecord], today: date) -> dict[str, date]:
     return newest
 
 
-def own_groups(record: UnitRecord, records: list[UnitRecord]) -> set[str]:
-    """Groups of the unit's active students whose code no other unit of the authority uses; `records`: of all units."""
-    others = [item for item in records if item.key.authority == record.key.authority and item.key != record.key]
-    return set(record.counts.groups).difference(*(item.counts.groups for item in others))
-
-
 def unit_answer(record: UnitRecord, newest: date | None, worse_signals: int) -> Unit:
     """A unit as shown. `newest`: the newest register of its authority. `worse_signals`: of the unit and its groups."""
     counts = record.counts

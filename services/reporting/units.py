@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from shared.events import Level
-from shared.events.places import Presence, unit_groups
+from shared.events.places import MOST_GROUPS_OF_UNIT, Presence
 
 STALE_WEEKDAYS = 2
 """A register is often taken on the next day; from the second weekday on somebody should ask why."""
@@ -60,27 +59,49 @@ class UnitCounts:
         return round(self.levels[level] / known, 4) if known else None
 
 
-def count(rows: Iterable[Row]) -> UnitCounts:
-    """Counts a unit's students."""
-    presences: Counter[Presence] = Counter()
-    active: list[Row] = []
-    for row in rows:
-        presences[row.presence] += 1
-        if row.presence is Presence.ACTIVE:
-            active.append(row)
-    levels = Counter(row.level for row in active)
-    own = [row for row in active if row.own] or active
-    return UnitCounts(
-        active=len(active),
-        paused=presences[Presence.PAUSED],
-        ended=presences[Presence.ENDED],
-        upcoming=presences[Presence.UPCOMING],
-        levels={level: levels[level] for level in Level},
-        without_data=levels[None],
-        fresh_until=max((row.fresh_until for row in own if row.fresh_until is not None), default=None),
-        groups=tuple(unit_groups(row.groups for row in active)),
-        not_registered=sum(row.stale for row in active),
-    )
+@dataclass(slots=True)
+class Tally:
+    """Counts a unit's students, one after the other."""
+
+    _presences: Counter[Presence] = field(default_factory=Counter)
+    _levels: Counter[Level | None] = field(default_factory=Counter)
+    _stale: int = 0
+    _own: int = 0
+    _own_fresh_until: date | None = None
+    _fresh_until: date | None = None
+    _groups: set[str] = field(default_factory=set)
+
+    def add(self, row: Row) -> None:
+        """One more."""
+        self._presences[row.presence] += 1
+        if row.presence is not Presence.ACTIVE:
+            return
+        self._levels[row.level] += 1
+        self._stale += row.stale
+        self._fresh_until = _later(self._fresh_until, row.fresh_until)
+        if row.own:
+            self._own += 1
+            self._own_fresh_until = _later(self._own_fresh_until, row.fresh_until)
+        if len(self._groups) <= MOST_GROUPS_OF_UNIT:
+            self._groups.update(row.groups)
+
+    def counts(self) -> UnitCounts:
+        """What all come to."""
+        return UnitCounts(
+            active=self._presences[Presence.ACTIVE],
+            paused=self._presences[Presence.PAUSED],
+            ended=self._presences[Presence.ENDED],
+            upcoming=self._presences[Presence.UPCOMING],
+            levels={level: self._levels[level] for level in Level},
+            without_data=self._levels[None],
+            fresh_until=self._own_fresh_until if self._own else self._fresh_until,
+            groups=tuple(sorted(self._groups)) if len(self._groups) <= MOST_GROUPS_OF_UNIT else (),
+            not_registered=self._stale,
+        )
+
+
+def _later(one: date | None, other: date | None) -> date | None:
+    return max((day for day in (one, other) if day is not None), default=None)
 
 
 def weekdays_between(earlier: date, later: date) -> int:

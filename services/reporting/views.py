@@ -13,7 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.events import EnrolmentChangedEvent, Level, Reason, content_digest
-from shared.events.places import Place, Presence, next_change, place_of, standing, whereabouts
+from shared.events.places import (
+    MOST_PLACES,
+    Place,
+    Presence,
+    latest_begun,
+    next_change,
+    place_of,
+    standing,
+    whereabouts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +94,9 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class StudentView:
-    """One student. `enrolments` by a digest of their key, since codes of schools are no safe names of fields."""
+    """One student. `enrolments`: of the latest places, by a digest of their key, since codes of schools are no safe names of
+    fields.
+    """
 
     pseudonym: str
     authority: str
@@ -94,8 +105,9 @@ class StudentView:
 
     @property
     def protected(self) -> bool:
-        """Whether unit and groups must not be shown: one enrolment that says so is enough."""
-        return any(item.place.is_recorded and item.protected for item in self.enrolments.values())
+        """Whether unit and groups must not be shown: one enrolment that says so is enough, also one that had no room here."""
+        is_asked_for = any(item.place.is_recorded and item.protected for item in self.enrolments.values())
+        return is_asked_for or len(self.enrolments) >= MOST_PLACES
 
     def shown_enrolments(self, day: int) -> list[tuple[Enrolment, Presence]]:
         """Places that count and may be shown, for as long as they do, the one where the student is on the day first; none of a
@@ -210,7 +222,7 @@ def is_older_than_known(view: StudentView | None, event: StudentEvent, zone: tzi
     if view is None or not isinstance(event, EnrolmentChangedEvent):
         return False
     place = place_of(event.data, event.time, zone)
-    known = view.enrolments.get(_key(place))
+    known = view.enrolments.get(place.key_digest)
     return known is not None and (place.revision, place.digest) < (known.place.revision, known.place.digest)
 
 
@@ -242,7 +254,7 @@ def _merge_risk(view: StudentView, event: RiskScoredEvent) -> StudentView:
 
 def _merge_enrolment(view: StudentView, event: EnrolmentChangedEvent, zone: tzinfo) -> StudentView:
     place = place_of(event.data, event.time, zone)
-    key = _key(place)
+    key = place.key_digest
     known = view.enrolments.get(key)
     superseded = known is None or place.supersedes(known.place)
     newest = _enrolment(place, event) if known is None or superseded else known
@@ -250,12 +262,14 @@ def _merge_enrolment(view: StudentView, event: EnrolmentChangedEvent, zone: tzin
     merged = replace(newest, ever_protected=ever)
     if merged == known:
         return view
-    enrolments = {**view.enrolments, key: merged}
+    enrolments = _latest({**view.enrolments, key: merged})
+    if key not in enrolments:
+        return view
     return replace(view, enrolments=enrolments, risk=_shown(view.risk, enrolments) if view.risk else None)
 
 
-def _key(place: Place) -> str:
-    return content_digest(place.key)[:32]
+def _latest(enrolments: dict[str, Enrolment]) -> dict[str, Enrolment]:
+    return dict(latest_begun(enrolments.items(), lambda item: (item[1].place.starts_on, item[0])))
 
 
 def _enrolment(place: Place, event: EnrolmentChangedEvent) -> Enrolment:
@@ -273,8 +287,8 @@ def _hidden(place: Place, pseudonym: str) -> Place:
 
 
 def _shown(risk: Risk, enrolments: dict[str, Enrolment]) -> Risk:
-    """The risk without school unit and groups where protection has ever been asked for."""
-    if not any(item.ever_protected for item in enrolments.values()):
+    """The risk without school unit and groups where protection has ever been asked for, or may have been."""
+    if len(enrolments) < MOST_PLACES and not any(item.ever_protected for item in enrolments.values()):
         return risk
     reasons = tuple(reason.model_copy(update={"group": None}) for reason in risk.reasons)
     return replace(risk, school_unit=None, groups=(), reasons=reasons)

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from services.scoring.explain import explain as explained
 from services.scoring.explain_text import as_json, show
+from services.scoring.gathered import Versions
 from services.scoring.rule_store import RuleStore
 from services.scoring.rules import DEFAULT, Rules, read_rules
 from services.scoring.store import ScoringStore
@@ -62,8 +63,11 @@ async def _explain(
         raise _failure(f"Scoring knows no student {student}.")
     announcements = [orjson.loads(body) for body in await store.said(student, moment)]
     versions = await RuleStore(database).versions(record.authority)
+    read = Versions()
+    await store.read_all_facts(student, read.add)
+    unusable = record.state.unusable if at is None else None
     explanation = explained(
-        student, moment, await store.all_facts(student), versions, announcements, zone=settings.zone
+        student, moment, read.facts(), versions, announcements, zone=settings.zone, unusable=unusable
     )
     signals = record.noted.signals if at is None else ()
     if is_json:

@@ -26,6 +26,11 @@ class Version(NamedTuple):
     mean: float | None
     answers: int
 
+    @property
+    def precedence(self) -> tuple[int, str]:
+        """Of the versions of one period the greatest counts."""
+        return self.revision, self.digest
+
 
 class Report(NamedTuple):
     """What counts of one week. `monday` is a day number."""
@@ -54,12 +59,18 @@ def monday(period: str) -> int:
     return date.fromisocalendar(int(year), int(week), 1).toordinal()
 
 
+def week_of(day: int) -> str:
+    """The ISO week (`2026-W07`) of a day number."""
+    year, week, _ = date.fromordinal(day).isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
 def reports(versions: Iterable[Version]) -> list[Report]:
     """What counts, by week in order."""
     newest: dict[str, Version] = {}
     for version in versions:
         known = newest.get(version.period)
-        if known is None or version[1:3] > known[1:3]:
+        if known is None or version.precedence > known.precedence:
             newest[version.period] = version
     return sorted(
         Report(monday(version.period), version.mean, version.answers)

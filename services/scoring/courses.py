@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from services.scoring.bounds import compared
 from services.scoring.facts import Mark
 
 FAILING = frozenset({"F", "-"})
@@ -46,14 +47,18 @@ class _Held(NamedTuple):
 
 @dataclass(slots=True)
 class _Standing:
-    """How all courses stand on a day, and what changes when a mark is recorded."""
+    """How all courses stand on a day, and what changes when a mark is recorded. Courses are named as they are `compared`."""
 
     total: Courses = NONE
     shares: dict[str, Courses] = field(default_factory=dict)
     """What each course adds."""
     _held: dict[str, dict[str, _Held]] = field(default_factory=dict)
     _levels: dict[str, set[str]] = field(default_factory=dict)
-    """Courses by subject of Gy25."""
+    """Courses with a grade, by subject of Gy25."""
+    _passed: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Of these the passed ones, with the day on which the grade was recorded."""
+    _last_passed: dict[str, int] = field(default_factory=dict)
+    """The newest of these days."""
     _replaced: dict[str, set[str]] = field(default_factory=dict)
     """Courses that are made up for, with the passed courses that name them."""
 
@@ -63,11 +68,8 @@ class _Standing:
         before = of_course.get(kind)
         of_course[kind] = held
         touched = {course}
-        for subject in {held.mark.subject, before.mark.subject if before else ""} - {""}:
-            self._levels.setdefault(subject, set()).add(course)
-            touched |= self._levels[subject]
         if kind == "final":
-            touched |= self._replace(course, before, held)
+            touched |= self._replace(course, before, held) | self._level(course, before, held)
         for one in touched:
             share, old = self._share(one), self.shares.get(one, NONE)
             if share != old:
@@ -86,6 +88,20 @@ class _Standing:
                 self._replaced.setdefault(other, set()).add(course)
         return named | set(held.mark.replaces)
 
+    def _level(self, course: str, before: _Held | None, held: _Held) -> set[str]:
+        """Notes which level of its subject a grade passes; returns the levels that it may make up for."""
+        if before:
+            self._levels.get(before.mark.subject, set()).discard(course)
+            self._passed.get(before.mark.subject, {}).pop(course, None)
+        if held.mark.subject:
+            self._levels.setdefault(held.mark.subject, set()).add(course)
+            if held.is_passed:
+                self._passed.setdefault(held.mark.subject, {})[course] = held.recorded_on
+        subjects = {held.mark.subject, before.mark.subject if before else ""} - {""}
+        for subject in subjects:
+            self._last_passed[subject] = max(self._passed.get(subject, {}).values(), default=0)
+        return set().union(*(self._levels[subject] for subject in subjects))
+
     def _share(self, course: str) -> Courses:
         """What a course adds."""
         held = self._held.get(course, {})
@@ -102,15 +118,7 @@ class _Standing:
 
     def _is_made_up_for(self, failed: _Held) -> bool:
         """Whether a level of the same subject has been passed since."""
-        subject = failed.mark.subject
-        finals = [self._held[level].get("final") for level in self._levels.get(subject, ())] if subject else []
-        return any(
-            final is not None
-            and final.is_passed
-            and final.mark.subject == subject
-            and final.recorded_on >= failed.recorded_on
-            for final in finals
-        )
+        return self._last_passed.get(failed.mark.subject, 0) >= failed.recorded_on
 
 
 def timeline(marks: Marks) -> Timeline:
@@ -122,7 +130,7 @@ def timeline(marks: Marks) -> Timeline:
     standing = _Standing()
     found: Timeline = []
     for day, course, kind, mark in _recorded(marks):
-        standing.record(course, kind, _Held(day, mark))
+        standing.record(compared(course), kind, _Held(day, mark))
         if found and found[-1][0] == day:
             found.pop()
         found.append((day, standing.total))
@@ -130,10 +138,10 @@ def timeline(marks: Marks) -> Timeline:
 
 
 def failing(marks: Marks) -> frozenset[str]:
-    """The courses that count against the student at the end: failed or warned, and not made up for."""
+    """The courses that count against the student at the end, as they are `compared`: failed or warned, and not made up for."""
     standing = _Standing()
     for day, course, kind, mark in _recorded(marks):
-        standing.record(course, kind, _Held(day, mark))
+        standing.record(compared(course), kind, _Held(day, mark))
     return frozenset(course for course, share in standing.shares.items() if share != NONE)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from services.scoring.bounds import Unusable
 from services.scoring.courses import Courses
 from services.scoring.days import Day
 from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
@@ -25,7 +26,7 @@ from shared.events.places import NO_END, Place, next_change
 def fact_document(kept: KeptFact) -> dict[str, Any]:
     """`_id` is made from the fact's content, so that a repetition is a duplicate key."""
     return {
-        "_id": _fact_id(kept),
+        "_id": fact_id(kept.student, kept.fact),
         "part": _part(kept),
         "recordedtime": kept.recorded_time,
         "under": kept.under,
@@ -44,8 +45,9 @@ def lessons_part(student: str, day: int) -> str:
     return f"{student}|lesson|{day:07d}"
 
 
-def _fact_id(kept: KeptFact) -> str:
-    fact, version = kept.fact, kept.fact.version
+def fact_id(student: str, fact: Fact) -> str:
+    """The `_id` of a version of a student's fact."""
+    version = fact.version
     match fact:
         case LessonFact():
             key = f"lesson|{fact.day}|{fact.lesson}"
@@ -54,7 +56,7 @@ def _fact_id(kept: KeptFact) -> str:
         case PlaceFact():
             # Of one content the end may differ: it may be the time of the event.
             key = f"place|{fact.version.starts_on}|{fact.version.ends_on}|{fact.version.school_unit}"
-    return f"{kept.student}|{key}|{version.revision}|{version.digest}"
+    return f"{student}|{key}|{version.revision}|{version.digest}"
 
 
 def _part(kept: KeptFact) -> str:
@@ -156,6 +158,7 @@ def encode_record(record: StudentRecord) -> str:
             "signals": [signal.model_dump(mode="json", by_alias=True) for signal in record.noted.signals],
             "stale_since": record.noted.stale_since,
             "raised": [[raised.n, raised.day, raised.rank, raised.is_right] for raised in state.raised],
+            "unusable": [sorted(state.unusable.days), sorted(state.unusable.courses), state.unusable.marks],
             "days": [tuple(day) for day in state.days.values()],
             "open": [
                 [day, [[lesson, *version] for lesson, version in known.items()]] for day, known in state.open.items()
@@ -176,7 +179,8 @@ def encode_record(record: StudentRecord) -> str:
 
 
 def decode_record(student: str, rev: int, text: str, outbox: list[OutboxEntry]) -> StudentRecord:
-    """The inverse of `encode_record`. A state of an older format comes without its days: it must be made anew.
+    """The inverse of `encode_record`. A state of an older format comes without its days: it must be made anew. What is unusable
+    it says all the same, as the facts alone need not.
 
     Raises:
         Retry: its format is newer than this Kvar's.
@@ -199,7 +203,9 @@ def decode_record(student: str, rev: int, text: str, outbox: list[OutboxEntry]) 
             tuple(Reason.model_validate(signal, strict=False) for signal in known["signals"]), known["stale_since"]
         ),
         outbox=outbox,
-        state=_state(known) if basis.format == STATE_FORMAT else Student(raised=_raised(known)),
+        state=_state(known)
+        if basis.format == STATE_FORMAT
+        else Student(raised=_raised(known), unusable=_unusable(known)),
     )
 
 
@@ -214,6 +220,7 @@ def _state(known: Mapping[str, Any]) -> Student:
         base_day=known["base_day"],
         trail={day: _standing(*standing) for day, *standing in known["trail"]},
         raised=_raised(known),
+        unusable=_unusable(known),
         newest=known["newest"],
         registers={unit: (first, last) for unit, (first, last) in known["registers"].items()},
         fresh_until=known["fresh_until"],
@@ -239,6 +246,11 @@ def _where(school_unit: str | None, groups: Iterable[str]) -> Where:
 
 def _raised(known: Mapping[str, Any]) -> list[Raised]:
     return [Raised(*raised) for raised in known["raised"]]
+
+
+def _unusable(known: Mapping[str, Any]) -> Unusable:
+    days, courses, all_marks = known.get("unusable", ((), (), False))
+    return Unusable(set(days), set(courses), all_marks)
 
 
 def _standing(rank: int, score: int, above: list[int], below: list[int]) -> Standing:

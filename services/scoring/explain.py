@@ -11,6 +11,8 @@ from datetime import date, datetime, tzinfo
 from itertools import groupby
 from typing import Any
 
+from services.scoring import bounds
+from services.scoring.bounds import Unusable, compared
 from services.scoring.courses import failing
 from services.scoring.days import Day, sum_day
 from services.scoring.facts import REGISTERED, Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact, rank
@@ -21,6 +23,8 @@ from services.scoring.student import Assessment, Student, from_facts
 from shared.events import Level
 from shared.events.places import Spans, lesson_counts, spans
 
+MOST_MOMENTS = 5_000
+"""At which facts were received: more are told of by day, since for each the state may have to be made anew."""
 COURSE_INDICATORS = frozenset({"failed_courses", "credit_margin", "diploma_critical"})
 
 
@@ -35,6 +39,18 @@ class Evidence:
     received_at: datetime
     earlier: int
     outdated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What is unusable, because there is more of it than `most`: the lessons of a `day`, the marks of a `course`, or, without
+    either, all marks. `known`: some of it.
+    """
+
+    most: int
+    known: Sequence[Evidence]
+    day: date | None = None
+    course: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,7 @@ class Explanation:
 
     `evidence`: what is behind each reason. `places`: all known, by first day. `outside`: lessons outside every place that the
     student has at their school unit: they do not count. `told_twice`: days (by day number) on which several registers tell of
-    the same minutes, as they count.
+    the same minutes, as they count. `beyond`: what is unusable.
     """
 
     student: str
@@ -70,6 +86,7 @@ class Explanation:
     places: Sequence[PlaceFact]
     outside: Sequence[Evidence]
     told_twice: Mapping[int, Day]
+    beyond: Sequence[Beyond]
     steps: tuple[Step, ...]
     announcements: tuple[Mapping[str, Any], ...]
 
@@ -92,15 +109,19 @@ def explain(
     announcements: Sequence[Mapping[str, Any]],
     *,
     zone: tzinfo,
+    unusable: Unusable | None = None,
 ) -> Explanation:
-    """From all that is kept: facts received later, rules set later and messages published later are left out."""
+    """From all that is kept: facts received later, rules set later and messages published later are left out. `unusable`: what is
+    known to be at that time, whatever the facts say.
+    """
     known = sorted((kept for kept in facts if kept.recorded_time <= at), key=lambda kept: kept.recorded_time)
     model = Model(_rules_at(versions, at))
-    state = from_facts([kept.fact for kept in known])
+    state = from_facts([kept.fact for kept in known], unusable)
     places = spans(state.places.values())
     assessment = state.assess(model)
     where = state.where(at.astimezone(zone).date().toordinal())
-    evidence = _by_fact(known)
+    all_evidence = _by_fact(known)
+    evidence = [each for each in all_evidence if not state.unusable.holds(each.fact)]
     counted = [each for each in evidence if _counts(each.fact, places)]
     days = _days(counted)
     twice = _told_twice(days, counted)
@@ -118,6 +139,7 @@ def explain(
         },
         told_twice=twice,
         places=[PlaceFact(place) for place in sorted(state.places.values(), key=lambda place: place.starts_on)],
+        beyond=_beyond(state.unusable, all_evidence),
         outside=[each for each in evidence if not _counts(each.fact, places)],
         steps=tuple(_steps(known, [version for version in versions if version.since and version.since <= at])),
         announcements=tuple(message for message in announcements if _time(message) <= at),
@@ -149,6 +171,22 @@ def _by_fact(known: Sequence[KeptFact]) -> list[Evidence]:
         outdated = len(versions) - 1 - position
         found.append(Evidence(date.fromordinal(day), fact, kept.recorded_time, position, outdated))
     return sorted(found, key=lambda each: (each.day, str(each.fact)))
+
+
+def _beyond(unusable: Unusable, evidence: Sequence[Evidence]) -> list[Beyond]:
+    lessons: dict[int, list[Evidence]] = {day: [] for day in sorted(unusable.days)}
+    marks: dict[str, list[Evidence]] = {course: [] for course in sorted(unusable.courses)}
+    all_marks: list[Evidence] = []
+    for each in evidence:
+        match each.fact:
+            case LessonFact(day=day) if day in lessons:
+                lessons[day].append(each)
+            case MarkFact(course=course):
+                marks.get(course, []).append(each)
+                all_marks.append(each)
+    found = [Beyond(bounds.MOST_LESSONS, known, day=date.fromordinal(day)) for day, known in lessons.items()]
+    found += [Beyond(bounds.MOST_MARKS_OF_COURSE, known, course=course) for course, known in marks.items()]
+    return [*found, Beyond(bounds.MOST_MARKS, all_marks)] if unusable.marks else found
 
 
 def _counts(fact: LessonFact | MarkFact, places: Spans) -> bool:
@@ -206,12 +244,12 @@ def _weighs(indicator: str, lesson: Lesson) -> bool:
 
 def _marks_behind(indicator: str, as_of: int, known: Iterable[Evidence]) -> list[Evidence]:
     """Of each course that counts against the student the one mark that does: the grade, else the term mark, else the warning."""
-    held: dict[str, dict[str, tuple[Evidence, Mark]]] = {}
+    held: dict[str, dict[str, tuple[Evidence, Mark]]] = {}  # by course, as it is compared
     marks: dict[tuple[str, str], dict[int, Mark]] = {}
     for each in known:
         fact = each.fact
         if isinstance(fact, MarkFact) and fact.version.value is not None and fact.recorded_on <= as_of:
-            held.setdefault(fact.course, {})[fact.kind] = each, fact.version
+            held.setdefault(compared(fact.course), {})[fact.kind] = each, fact.version
             marks.setdefault((fact.course, fact.kind), {})[fact.recorded_on] = fact.version
     behind = []
     for course in failing(marks):
@@ -222,9 +260,15 @@ def _marks_behind(indicator: str, as_of: int, known: Iterable[Evidence]) -> list
 
 
 def _steps(known: Sequence[KeptFact], versions: Sequence[RuleVersion]) -> Iterator[Step]:
-    """Plays what was received, moment by moment, and tells those moments that changed score or level."""
-    moments: list[tuple[datetime, list[Fact], RuleVersion | None]] = [
-        (at, [kept.fact for kept in group], None) for at, group in groupby(known, key=lambda kept: kept.recorded_time)
+    """Plays what was received, moment by moment, and tells those moments that changed score or level; of very many moments day by
+    day.
+    """
+    moments: list[tuple[datetime, list[Fact], RuleVersion | None]]
+    are_few = len({kept.recorded_time for kept in known}) <= MOST_MOMENTS
+    moments = [
+        (together[-1].recorded_time, [kept.fact for kept in together], None)
+        for _, group in groupby(known, key=lambda kept: kept.recorded_time if are_few else kept.recorded_time.date())
+        if (together := list(group))
     ]
     moments += [(version.since, [], version) for version in versions if version.since is not None]
     student, model, before, seen = Student(), Model(), Assessment(), list[Fact]()

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from services.scoring.bounds import MOST_COURSES
 from services.scoring.days import Day
-from services.scoring.explain import Evidence, Explanation, Step
+from services.scoring.explain import Beyond, Evidence, Explanation, Step
 from services.scoring.facts import Fact, LessonFact, MarkFact
 from shared.events import Reason
 from shared.events.places import NO_END
@@ -19,6 +20,8 @@ from shared.wording import ENGLISH
 
 SHOWN_FACTS = 12
 """Of each reason; JSON has them all."""
+SHOWN_BEYOND = 3
+"""Of what is unusable: enough to see how they are named."""
 
 
 def show(explanation: Explanation, signals: Sequence[Reason], zone: tzinfo, console: Console) -> None:
@@ -49,12 +52,32 @@ def show(explanation: Explanation, signals: Sequence[Reason], zone: tzinfo, cons
             console.print(Text(f"     {line}", style="dim"))
     for signal in signals:
         console.print(f"  0  The whole group {signal.group}: {signal.indicator}, {dict(signal.numbers)}")
+    if explanation.beyond:
+        console.print(
+            "\n[bold]Not usable[/bold]: more than any school has; it counts as if nothing were known of it, and stays so"
+        )
+        for beyond in explanation.beyond:
+            console.print(Text(f"     {_beyond(beyond)}", style="dim"))
     if explanation.outside:
         console.print("\n[bold]Not counted[/bold]: outside every place that the student has at the school unit")
         for line in _evidence(explanation.outside, zone):
             console.print(Text(f"     {line}", style="dim"))
     _show_steps(explanation.steps, zone, console)
     _show_announcements(explanation, zone, console)
+
+
+def _beyond(beyond: Beyond) -> str:
+    known = [each.fact for each in beyond.known[:SHOWN_BEYOND]]
+    if beyond.day is not None:
+        told = f"{beyond.day}: more than {beyond.most} lessons are known"
+        names = [fact.lesson for fact in known if isinstance(fact, LessonFact)]
+    else:
+        told = f"{beyond.course}: more than {beyond.most}" if beyond.course else f"all courses: more than {beyond.most}"
+        told += " dates of marks and warnings are known" + (
+            "" if beyond.course else f", or more than {MOST_COURSES} courses"
+        )
+        names = [f"{fact.course} {date.fromordinal(fact.recorded_on)}" for fact in known if isinstance(fact, MarkFact)]
+    return f"{told}, such as {', '.join(names)}" if names else told
 
 
 def _evidence(evidence: Sequence[Evidence], zone: tzinfo) -> list[str]:
@@ -158,6 +181,15 @@ def as_json(explanation: Explanation, signals: Sequence[Reason]) -> dict[str, An
         ],
         "places": [place.version._asdict() for place in explanation.places],
         "told_twice": [{**day._asdict(), "day": _iso(day.day)} for day in explanation.told_twice.values()],
+        "unusable": [
+            {
+                "day": beyond.day.isoformat() if beyond.day else None,
+                "course": beyond.course,
+                "more_than": beyond.most,
+                "facts": [_evidence_json(each) for each in beyond.known[:SHOWN_FACTS]],
+            }
+            for beyond in explanation.beyond
+        ],
         "outside": [_evidence_json(each) for each in explanation.outside],
         "signals": [signal.model_dump(mode="json", by_alias=True) for signal in signals],
         "steps": [

@@ -44,7 +44,7 @@ class Mark(NamedTuple):
 
     `critical`: a diploma needs this very course (Swedish, English, mathematics where required, the diploma project).
     `subject`: of a level of Gy25, what its levels have in common; empty for courses of Gy11. `replaces`: courses that it makes
-    up for when it is a passed grade.
+    up for when it is a passed grade. Both as they are `bounds.compared`.
     """
 
     revision: int

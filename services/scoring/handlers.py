@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from services.scoring.bounds import compared
 from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact, day_number
 from services.scoring.records import KeptFact
 from services.scoring.rescoring import Incoming
@@ -87,8 +88,8 @@ def _mark(data: GradeRecorded) -> MarkFact:
         data.value if data.state == "recorded" else None,
         data.credits,
         data.required or data.diploma_project,
-        (data.subject or "") if data.curriculum == "gy25" else "",
-        tuple(data.replaces) if data.kind is GradeKind.FINAL else (),
+        compared(data.subject or "") if data.curriculum == "gy25" else "",
+        tuple(map(compared, data.replaces)) if data.kind is GradeKind.FINAL else (),
         data.school_unit,
     )
     return MarkFact(data.course, data.kind.value, day_number(data.recorded_on), version)

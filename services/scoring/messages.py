@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from services.scoring.bounds import MOST_RISES
 from services.scoring.facts import Fact, LessonFact, MarkFact
 from services.scoring.indicators import Found, Model
 from services.scoring.level import LEVELS
@@ -163,7 +164,8 @@ def _level_change(assessed: Assessed, now: datetime, points: dict[str, int]) -> 
     before, record.level = record.level, assessment.level
     record.alerts += 1
     if assessment.as_of and assessment.level.rank > before.rank:
-        record.state.raised.append(Raised(record.alerts, assessment.as_of, assessment.level.rank))
+        rise = Raised(record.alerts, assessment.as_of, assessment.level.rank)
+        record.state.raised = [*record.state.raised, rise][-MOST_RISES:]
     event = RiskLevelChangedEvent(
         **_envelope(record, "risk.level_changed.v1", now),
         data=RiskLevelChanged(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from services.scoring.bounds import Unusable
 from services.scoring.facts import Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact, rank
 from shared.events.places import Place
 
@@ -13,7 +14,8 @@ from shared.events.places import Place
 class Applied:
     """What became of facts. `news`: valid now and not before. Of these, `corrections`: they take back something that spoke
     against the student, at least in part; `additions`: nothing was known of what they speak of. `outdated`: of a lower
-    precedence than what was known; `baseless`: they take back what was not there. `changes`: whether the state is another one.
+    precedence than what was known; `baseless`: they take back what was not there; `beyond`: they speak of what was unusable
+    already. `unusable`: what has become so, which takes back all that it said. `changes`: whether the state is another one.
     """
 
     news: list[Fact] = field(default_factory=list)
@@ -21,6 +23,8 @@ class Applied:
     additions: list[Fact] = field(default_factory=list)
     outdated: list[Fact] = field(default_factory=list)
     baseless: list[Fact] = field(default_factory=list)
+    beyond: list[Fact] = field(default_factory=list)
+    unusable: Unusable = field(default_factory=Unusable)
     changes: bool = False
 
     def add(self, fact: LessonFact | MarkFact, held: Lesson | Mark | None) -> None:
@@ -33,6 +37,14 @@ class Applied:
             self.baseless.append(fact)
         else:
             self.additions.append(fact)
+
+    def give_up(self, unusable: Unusable) -> None:
+        """Notes what the news have made unusable."""
+        if not unusable:
+            return
+        self.unusable.join(unusable)
+        known = set(self.corrections)
+        self.corrections += [fact for fact in self.news if unusable.holds(fact) and fact not in known]
 
 
 def relieves(before: Lesson | Mark, after: Lesson | Mark) -> bool:
@@ -54,18 +66,19 @@ ChangesLessons = Callable[[Sequence[tuple[Place, Place | None]]], bool]
 
 
 def compare(
-    facts: Iterable[Fact], before: Iterable[Fact], is_valid: Callable[[Fact], bool], changes_lessons: ChangesLessons
+    facts: Iterable[Fact],
+    known_before: Callable[[Fact], Fact | None],
+    is_valid: Callable[[Fact], bool],
+    changes_lessons: ChangesLessons,
 ) -> Applied:
-    """What became of facts in a state that was made anew from all there are. `before`: all that were known without them."""
-    known: dict[tuple[object, ...], Fact] = {}
-    for fact in before:
-        held = known.get(fact.key)
-        if held is None or rank(fact) > rank(held):
-            known[fact.key] = fact
+    """What became of facts in a state that was made anew from all there are.
+
+    `known_before`: what had been valid in a fact's place before they came.
+    """
     found = Applied()
     places: list[tuple[PlaceFact, Place | None]] = []
     for fact in facts:
-        held = known.get(fact.key)
+        held = known_before(fact)
         if held is not None and rank(held) >= rank(fact):
             if rank(held) > rank(fact):
                 found.outdated.append(fact)

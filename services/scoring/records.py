@@ -10,7 +10,7 @@ from services.scoring.facts import Fact
 from services.scoring.student import Student, Where
 from shared.events import Level, Reason
 
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 """Of a student's stored state; one that an older Kvar wrote is made anew from the facts."""
 
 

@@ -1,12 +1,13 @@
 """One batch of events to new scores, with exactly-once effect: the algorithm, over any store and publisher.
 
-1. keep the facts (append-only, repetitions are harmless);
+1. keep the facts (they are added and never changed, repetitions are harmless);
 2. read the students, and only then any further facts: the other order loses updates;
 3. apply and assess (pure); a change of level and an alert that has become wrong add outbox entries with the next numbers;
 4. write all by compare-and-set; who was overtaken is read again and redone, alone;
 5. publish score and outbox of every student of the batch, also where all was repetition: a replica may have died between
    writing and publishing; then clear the outboxes. Only a score that says the same as the one before is not said again.
-   Likewise note where students are to be found, and ask their school units to look at their groups again;
+   Likewise note where students are to be found, and ask their school units to look at their groups again. Delete what cannot
+   count any more (`bounds`);
 6. only then may the caller acknowledge.
 """
 
@@ -14,18 +15,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 
+from services.scoring.bounds import Unusable
 from services.scoring.facts import Fact, LessonFact, MarkFact, PlaceFact
+from services.scoring.gathered import Gathered
 from services.scoring.indicators import Model
 from services.scoring.messages import Assessed, Change, announce, digest, scored
 from services.scoring.news import Applied, compare
 from services.scoring.records import STATE_FORMAT, Basis, KeptFact, Noted, OutboxEntry, StudentRecord, Unit
 from services.scoring.retention import kept_from
 from services.scoring.rule_store import RuleBook
-from services.scoring.store import ScoringStore, Write
+from services.scoring.store import WHOLE_TOGETHER, ScoringStore, Write
 from services.scoring.student import EVERYTHING, NOTHING, Needs, Raised, Student, from_facts
 from shared import metrics
 from shared.events import RiskScoredEvent
@@ -35,6 +38,10 @@ from shared.skipping import Skipping
 from shared.waiting import through_outages
 
 SERVICE = "scoring"
+REMEMBERED_AT_MOST = 10_000
+"""Students with something unusable; who is forgotten is read again."""
+NAMED_AT_MOST = 3
+"""Students whom one line of the log names."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +59,12 @@ class Incoming:
 @dataclass(slots=True)
 class Work:
     """What there is to do for one student; with nothing in it, the student is assessed by the rules and the place of today.
-    `listed`: the school unit where the student was found.
+    `added`: of the facts those that were stored with this batch. `listed`: the school unit where the student was found.
     """
 
     authority: str
     kept: list[KeptFact] = field(default_factory=list)
+    added: set[Fact] = field(default_factory=set)
     noted: Noted | None = None
     noted_by: Unit | None = None
     listed: Unit | None = None
@@ -82,7 +90,8 @@ class Rescored:
     """A student after a batch: `entries` are new in the outbox; `score` is to be published, None when it is no news.
 
     `units`: school units whose groups may say something else now. `is_to_list`: where the student is found may have changed.
-    `is_refreshed`: found by what its state was made by.
+    `is_refreshed`: found by what its state was made by. `applied`: what became of the facts. `needless`: facts that need not be
+    stored any more.
     """
 
     record: StudentRecord
@@ -92,6 +101,8 @@ class Rescored:
     units: frozenset[Unit | None] = frozenset()
     is_to_list: bool = False
     is_refreshed: bool = False
+    applied: Applied = field(default_factory=Applied)
+    needless: Sequence[Fact] = ()
 
 
 class Rescoring:
@@ -121,6 +132,7 @@ class Rescoring:
         self._refreshing, self._moving, self._noting, self._sweeping = (
             Skipping[str](SERVICE, work) for work in ("refreshing", "moving", "noting", "sweeping")
         )
+        self._unusable: dict[str, Unusable] = {}
 
     async def process(self, batch: Sequence[Incoming]) -> Sequence[None]:
         """Handles a batch of facts to the end, through outages and conflicts."""
@@ -128,15 +140,30 @@ class Rescoring:
         first_kept = self._kept_from()
         kept = [item for item in batch if not _is_before(item.kept.fact, first_kept)]
         metrics.BEYOND_RETENTION.inc(len(batch) - len(kept))
-        await through_outages(lambda: self._store.keep_facts([item.kept for item in kept]), service=SERVICE)
+        news = [item.kept for item in kept if not self._is_unusable(item.kept)]
+        stored = await through_outages(lambda: self._store.keep_facts(news), service=SERVICE)
         work: dict[str, Work] = {}
         for item in kept:
             work.setdefault(item.kept.student, Work(item.authority)).kept.append(item.kept)
+        for each in news:
+            if (each.student, each.fact) not in stored:
+                work[each.student].added.add(each.fact)
         await self._settle(work)
         now = self._clock()
         for item in batch:
             metrics.EVENT_TO_SCORE.observe(max(0.0, (now - item.kept.recorded_time).total_seconds()))
         return [None] * len(batch)
+
+    def _is_unusable(self, kept: KeptFact) -> bool:
+        known = self._unusable.get(kept.student)
+        return known is not None and known.holds(kept.fact)
+
+    def _remember(self, record: StudentRecord) -> None:
+        """What is written down as unusable, so that more of it need not be stored first."""
+        if record.state.unusable:
+            if len(self._unusable) >= REMEMBERED_AT_MOST:
+                self._unusable.clear()
+            self._unusable[record.id] = record.state.unusable
 
     async def note(self, unit: Unit, notes: Mapping[str, Noted]) -> None:
         """Takes down what their groups say of a unit's students; the score that says something new by it is told. A student who
@@ -180,26 +207,39 @@ class Rescoring:
         remaining = work
         while remaining:
             attempt = remaining
-            overtaken = await through_outages(lambda work=attempt: self._attempt(work), service=SERVICE)  # type: ignore[misc]
-            metrics.CONFLICTS.labels(SERVICE).inc(len(overtaken))
-            remaining = {student: attempt[student] for student in overtaken}
+            undone = await through_outages(lambda work=attempt: self._attempt(work), service=SERVICE)  # type: ignore[misc]
+            remaining = {student: attempt[student] for student in undone}
 
     async def _attempt(self, work: dict[str, Work]) -> Collection[str]:
+        """Returns who is to be done once more: who was overtaken, and whose state there was no room for beside others'."""
         await self._book.look()
         records = await self._store.read_students({student: each.authority for student, each in work.items()})
         if any(record.basis.rules > self._book.model(record.authority).number for record in records.values()):
             await self._book.look(at_once=True)
-        plans = [self._plan(records[student], each) for student, each in work.items()]
-        planned = [plan for plan in plans if plan is not None]
-        stored = await self._stored(planned)
-        rescored = [self._rescore(plan, stored.get(plan.record.id, [])) for plan in planned]
+        plans = [self._plan(record, work[student]) for student, record in records.items()]
+        undone = work.keys() - records.keys()
+        for some in _portions([plan for plan in plans if plan is not None]):
+            undone |= await self._carry_out(some)
+        return undone
+
+    async def _carry_out(self, plans: Sequence[Plan]) -> frozenset[str]:
+        """Returns who was overtaken."""
+        gathered = await self._gathered(plans)
+        rescored = [self._rescore(plan, gathered[plan.record.id]) for plan in plans]
         overtaken = await self._store.write_students(
             [Write(one.record, one.entries) for one in rescored if one.changed]
         )
+        metrics.CONFLICTS.labels(SERVICE).inc(len(overtaken))
         written = [one for one in rescored if one.record.id not in overtaken]
         for one in written:
             one.record.rev += one.changed
+            self._count(one)
+            self._remember(one.record)
+        if unusable := [one.record.id for one in written if one.applied.unusable]:
+            some = {"students": len(unusable), "such_as": unusable[:NAMED_AT_MOST]}
+            logger.warning("more is told of students than any school has", extra=some)
         await self._tell(written)
+        await self._store.forget({one.record.id: one.needless for one in written if one.needless})
         return overtaken
 
     def _plan(self, record: StudentRecord, work: Work) -> Plan | None:
@@ -217,20 +257,23 @@ class Rescoring:
         needs = EVERYTHING if is_outdated else record.state.needs(item.fact for item in work.kept)
         return Plan(record, work, model, basis, is_outdated, needs)
 
-    async def _stored(self, plans: Sequence[Plan]) -> Mapping[str, Sequence[KeptFact]]:
+    async def _gathered(self, plans: Sequence[Plan]) -> Mapping[str, Gathered]:
         """The facts that the plans need, by student: after the records were read, for all students together."""
         for plan in plans:
             if plan.record.rev and plan.basis.kept_from > plan.record.basis.kept_from:
                 await self._store.forget_lessons(plan.record.id, plan.basis.kept_from)
-        return await self._store.read_facts({plan.record.id: plan.needs for plan in plans if plan.needs != NOTHING})
+        gathered = {plan.record.id: Gathered(plan.work.kept) for plan in plans}
+        needs = {plan.record.id: plan.needs for plan in plans if plan.needs != NOTHING}
+        await self._store.read_facts(needs, lambda kept: gathered[kept.student].add(kept))
+        return gathered
 
-    def _rescore(self, plan: Plan, stored: Sequence[KeptFact]) -> Rescored:
+    def _rescore(self, plan: Plan, stored: Gathered) -> Rescored:
         record, work = plan.record, plan.work
         before, where, is_new = record.basis, record.where, not record.rev
         is_by_rules = not is_new and plan.basis.rules != before.rules
         first = self._by_rules(plan, stored) if is_by_rules and work.kept else []
         applied, changed = self._apply(plan, stored)
-        self._count(record.authority, applied)
+        needless = [*(fact for fact in applied.beyond if fact in work.added), *stored.surplus]
         record.basis = plan.basis
         unit = record.unit
         record.where = record.state.where(self._today().toordinal())
@@ -243,43 +286,54 @@ class Rescoring:
             return self._noted(assessed, work.noted, changed=changed)
         units = frozenset({unit, record.unit, work.listed})
         if not work.kept:
-            return self._refreshed(assessed, changed or record.where != where, units)
+            return replace(self._refreshed(assessed, changed or record.where != where, units), needless=needless)
         # Sure is only that nothing here is a repetition after a crash: with all facts at hand, and each of them news.
         is_all_news = plan.needs == NOTHING and len(applied.news) == len(work.kept)
         has_places = any(isinstance(item.fact, PlaceFact) for item in work.kept)
         is_to_list = not is_all_news or is_new or has_places or record.unit != unit or record.basis != before
         rescored = self._by_facts(assessed, changed or record.where != where, is_all_news=is_all_news)
-        return replace(rescored, entries=[*first, *rescored.entries], units=units, is_to_list=is_to_list)
+        return replace(
+            rescored,
+            entries=[*first, *rescored.entries],
+            units=units,
+            is_to_list=is_to_list,
+            applied=applied,
+            needless=needless,
+        )
 
-    def _by_rules(self, plan: Plan, stored: Sequence[KeptFact]) -> list[OutboxEntry]:
+    def _by_rules(self, plan: Plan, stored: Gathered) -> list[OutboxEntry]:
         """What new rules alone have to say, before the facts that come with them: each is told by its own cause."""
         record = plan.record
-        before = _known_before(stored, plan.work.kept)
-        record.state = _made_anew(before, plan)
+        record.state = _made_anew(stored.before.facts(), plan)
         change = Change((), self._clock(), is_by_rules=True)
         return announce(Assessed(record, record.state.assess(plan.model), plan.model, change), self._clock())
 
-    def _apply(self, plan: Plan, stored: Sequence[KeptFact]) -> tuple[Applied, bool]:
+    def _apply(self, plan: Plan, stored: Gathered) -> tuple[Applied, bool]:
         """Brings the record's state up to the facts; says what became of them, and whether there is anything to write."""
-        record, kept = plan.record, plan.work.kept
-        facts = [item.fact for item in kept]
-        before = _known_before(stored, kept)
+        record = plan.record
+        facts = [item.fact for item in plan.work.kept]
         if not plan.needs.everything:
-            applied = record.state.apply(facts, before)
+            applied = record.state.apply(facts, stored.before.facts())
             return applied, applied.changes
-        state = _made_anew([item.fact for item in stored], plan)
-        applied = compare(facts, before, state.holds, state.counts_otherwise)
-        if not (plan.is_outdated or applied.news):
+        state = _made_anew(stored.valid.facts(), plan)
+        applied = compare(facts, stored.before.get, state.holds, state.counts_otherwise)
+        found = state.unusable.beyond(record.state.unusable)
+        applied.news += [fact for fact in facts if found.holds(fact)]
+        applied.give_up(found)
+        if not (plan.is_outdated or applied.news or found):
             # What was known already is in the state; to make it anew would only write the same in other words.
             return applied, False
         record.state = state
         return applied, True
 
-    def _count(self, authority: str, applied: Applied) -> None:
+    def _count(self, one: Rescored) -> None:
+        authority, applied = one.record.authority, one.applied
         for fact in applied.outdated:
             metrics.OLDER_THAN_KNOWN.labels(SERVICE, authority, _type(fact)).inc()
         if applied.baseless:
             metrics.BASELESS_RETRACTIONS.labels(authority).inc(len(applied.baseless))
+        for what, number in applied.unusable.counted().items():
+            metrics.UNUSABLE.labels(authority, what).inc(number)
 
     def _by_facts(self, assessed: Assessed, changed: bool, *, is_all_news: bool) -> Rescored:
         """Redelivered until it is done, so that the score may be published without a trace in the database."""
@@ -374,23 +428,26 @@ def _received(work: Work, now: datetime) -> datetime:
 def _made_anew(facts: Iterable[Fact], plan: Plan) -> Student:
     """A state from all facts, and the alerts that stand."""
     first_kept = plan.basis.kept_from
-    state = from_facts([fact for fact in facts if not _is_before(fact, first_kept)])
+    known = [fact for fact in facts if not _is_before(fact, first_kept)]
+    state = from_facts(known, plan.record.state.unusable.since(first_kept))
     raised = plan.record.state.raised
     state.raised = [Raised(each.n, each.day, each.rank) for each in raised if each.day >= first_kept]
     return state
 
 
-def _known_before(stored: Iterable[KeptFact], kept: Iterable[KeptFact]) -> list[Fact]:
-    """What is stored without what has come only now: stored a moment ago, with the same time of receipt."""
-    now: dict[Fact, datetime] = {}
-    for item in kept:
-        now[item.fact] = min(item.recorded_time, now.get(item.fact, item.recorded_time))
-    return [item.fact for item in stored if item.fact not in now or item.recorded_time < now[item.fact]]
+def _portions(plans: Sequence[Plan]) -> Iterator[Sequence[Plan]]:
+    """Those together that need little of what is stored; then, a few at a time, those that need all."""
+    if light := [plan for plan in plans if not plan.needs.everything]:
+        yield light
+    heavy = [plan for plan in plans if plan.needs.everything]
+    for start in range(0, len(heavy), WHOLE_TOGETHER):
+        yield heavy[start : start + WHOLE_TOGETHER]
 
 
 def _corrected(applied: Applied, state: Student) -> list[Fact]:
     """What can have made an alert wrong: what was corrected, else what had not been known; valid versions only."""
-    return [fact for fact in applied.corrections or applied.additions if state.holds(fact)]
+    found = applied.corrections or applied.additions
+    return [fact for fact in found if state.holds(fact) or applied.unusable.holds(fact)]
 
 
 def _type(fact: Fact) -> str:

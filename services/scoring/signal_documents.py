@@ -28,6 +28,8 @@ class UnitRecord:
     unit: Unit
     rev: int
     groups: tuple[str, ...] = ()
+    forgotten: int = 0
+    """See `signal_messages.announce`."""
     said: dict[str, Said] = field(default_factory=dict)
     outbox: list[tuple[str, OutboxEntry]] = field(default_factory=list)
     """Subject and message of what is not yet known to be published."""
@@ -69,6 +71,7 @@ def unit_record(unit: Unit, document: Mapping[str, Any]) -> UnitRecord:
         unit,
         document["rev"],
         tuple(document.get("groups", ())),
+        document.get("forgotten", 0),
         {one["subject"]: _said(one) for one in document.get("said", ())},
         outbox_entries(document),
     )
@@ -79,8 +82,9 @@ def _said(fields: Mapping[str, Any]) -> Said:
     return Said(fields["n"], worse)
 
 
-def said_fields(said: Mapping[str, Said]) -> dict[str, Any]:
+def said_fields(record: UnitRecord) -> dict[str, Any]:
     """What has been said of a unit's groups; `worse` counts the signals for the gauge."""
+    said = record.said
     counts = {name.value: sum(name in one.worse for one in said.values()) for name in GroupIndicator}
     return {
         "said": [
@@ -91,6 +95,7 @@ def said_fields(said: Mapping[str, Said]) -> dict[str, Any]:
             }
             for subject, one in said.items()
         ],
+        "forgotten": record.forgotten,
         "worse": counts,
     }
 

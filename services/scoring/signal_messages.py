@@ -6,11 +6,13 @@ numbers of today instead, each register of one student would make a new score fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import islice
 from typing import NamedTuple
 
+from services.scoring.bounds import MOST_GROUP_REASONS
 from services.scoring.messages import SOURCE
 from services.scoring.records import OutboxEntry, Unit
 from services.scoring.signals import Judged
@@ -40,17 +42,32 @@ def subject_key(unit: Unit, subject: str) -> str:
     return f"{unit.key}|{subject}"
 
 
-def announce(
-    unit: Unit, said: Mapping[str, Said], judged: Mapping[str, Sequence[Judged]], model_version: str, now: datetime
-) -> tuple[dict[str, Said], list[tuple[str, OutboxEntry]]]:
-    """What has been said after this, and the messages (subject, entry) for every signal that has changed.
+MOST_AT_ONCE = 500
+"""Messages that are announced together, roughly: they stand in one document until they are published."""
 
-    `judged`: by subject; a group that is not there is too small to be judged, or has no students any more.
+
+def announce(
+    unit: Unit,
+    said: Mapping[str, Said],
+    judged: Mapping[str, Sequence[Judged]],
+    model_version: str,
+    now: datetime,
+    *,
+    forgotten: int = 0,
+) -> tuple[dict[str, Said], list[tuple[str, OutboxEntry]]]:
+    """What has been said after this, and the messages (subject, entry) for signals that have changed; after `MOST_AT_ONCE` the
+    next time brings more.
+
+    `judged`: by subject; a group that is not there is too small to be judged, or has no students any more. `forgotten`: messages
+    about groups of which nothing is known any more had no higher `n`; new ones go on from there.
     """
     after: dict[str, Said] = {}
     entries: list[tuple[str, OutboxEntry]] = []
     for subject in sorted({*said, *judged}):
-        before = said.get(subject, Said())
+        before = said.get(subject, Said(forgotten))
+        if len(entries) >= MOST_AT_ONCE:
+            after |= {subject: before} if subject in said else {}
+            continue
         after[subject] = Said(before.n, dict(before.worse))
         for indicator, state, announced in _changes(before, judged.get(subject, ())):
             after[subject].n += 1
@@ -60,7 +77,16 @@ def announce(
                 del after[subject].worse[indicator]
             data = _data(after[subject].n, indicator, state, announced, unit=unit.code, model_version=model_version)
             entries.append((subject, _entry(unit, subject, data, now)))
-    return {subject: one for subject, one in after.items() if one.n}, entries
+    return {subject: one for subject, one in after.items() if one.n > forgotten or subject in said}, entries
+
+
+def forget(said: Mapping[str, Said], judged: Collection[str], forgotten: int) -> tuple[dict[str, Said], int]:
+    """What must be kept of what has been said, and the highest `n` of all else: without those groups that are not judged and of
+    which nothing stands. A unit that has ever new groups would else keep them all.
+    """
+    gone = {subject: one for subject, one in said.items() if not one.worse and subject not in judged}
+    kept = {subject: one for subject, one in said.items() if subject not in gone}
+    return kept, max([forgotten, *(one.n for one in gone.values())])
 
 
 def _changes(before: Said, judged: Iterable[Judged]) -> Iterator[tuple[GroupIndicator, str, Announced]]:
@@ -108,8 +134,8 @@ def _entry(unit: Unit, subject: str, data: GroupSignalChanged, now: datetime) ->
 
 
 def group_reasons(groups: Iterable[str], said: Mapping[str, Said]) -> tuple[Reason, ...]:
-    """Of all signals of a student's groups, without points."""
-    return tuple(
+    """Of the signals of a student's groups, without points; of very many groups, the first ones'."""
+    found = (
         Reason(
             indicator=f"group_{indicator.value}",
             points=0,
@@ -122,3 +148,4 @@ def group_reasons(groups: Iterable[str], said: Mapping[str, Said]) -> tuple[Reas
         if (of_group := said.get(f"group:{code}")) is not None
         for indicator, announced in sorted(of_group.worse.items())
     )
+    return tuple(islice(found, MOST_GROUP_REASONS))

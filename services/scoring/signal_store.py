@@ -1,14 +1,15 @@
 """Scoring's collections of signals and climate reports, and what signals read of students.
 
 `scoring_signals` holds one document a school unit, written by compare-and-set on `rev`:
-{_id: "2480|gy-aspen", rev, authority, school_unit, groups: […], said: {subject: {n, worse}}, outbox, holder, held_until,
-computed_at, answered}. `answered` tells up to which asking (`scoring_asked`) the unit was computed. `scoring_climate` is
-append-only, one document for each version.
+{_id: "2480|gy-aspen", rev, authority, school_unit, groups: […], said: {subject: {n, worse}}, forgotten, outbox,
+holder, held_until, computed_at, answered}. `answered` tells up to which asking (`scoring_asked`) the unit was computed.
+`scoring_climate` is append-only, one document for each version.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,7 +22,13 @@ from services.scoring.signal_messages import subject_key
 from shared import mongo
 
 STUDENTS_AT_A_TIME = 50
+LONG_STATE = 200_000
+"""Characters of a student's state that take some milliseconds to read: after each such one others may go on."""
 KEYS_AT_A_TIME = 200
+STRANDED_AT_ONCE = 20
+"""Units whose outboxes are read together."""
+USERS_AT_MOST = 100
+"""Units with one code of a group that matter: a report that names no unit is nobody's when there are two."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -59,13 +66,16 @@ class SignalStore:
                 mongo.IndexModel([("outbox.since", mongo.ASCENDING)], name="outbox_since", sparse=True),
             ],
         )
-        await mongo.ensure_indexes(self._climate, [mongo.IndexModel([("key", mongo.ASCENDING)], name="key")])
+        keys = [("key", mongo.ASCENDING), ("period", mongo.ASCENDING)]
+        await mongo.ensure_indexes(self._climate, [mongo.IndexModel(keys, name="key_period")])
 
-    async def heads(self) -> list[Head]:
-        """Of all units."""
+    async def heads(self, units: Collection[Unit]) -> dict[Unit, Head]:
+        """Of those of the units that have been computed."""
         fields = ("authority", "school_unit", "computed_at", "answered", "worse")
+        query = {"_id": {"$in": [unit.key for unit in units]}}
         with mongo.outages():
-            return [_head(document) async for document in self._units.find({}, dict.fromkeys(fields, 1))]
+            found = [_head(document) async for document in self._units.find(query, dict.fromkeys(fields, 1))]
+        return {head.unit: head for head in found}
 
     async def take(
         self, unit: Unit, holder: str, now: datetime, *, until: datetime, idle_since: datetime
@@ -86,7 +96,7 @@ class SignalStore:
 
     async def write(self, record: UnitRecord, entries: Sequence[tuple[str, OutboxEntry]], until: datetime) -> bool:
         """Writes what is said now, with the messages that say it; False when another has overtaken."""
-        update: dict[str, Any] = {"$set": {**signal_documents.said_fields(record.said), "held_until": until}}
+        update: dict[str, Any] = {"$set": {**signal_documents.said_fields(record), "held_until": until}}
         if entries:
             update["$push"] = {"outbox": {"$each": signal_documents.outbox_fields(entries)}}
         return await self._write(record, update)
@@ -118,9 +128,11 @@ class SignalStore:
         )
 
     async def stranded(self, now: datetime, age: timedelta) -> list[tuple[Unit, list[tuple[str, OutboxEntry]]]]:
-        """Outbox entries of units with any older than `age`."""
+        """Outbox entries of some of the units with any older than `age`."""
+        fields = dict.fromkeys(("authority", "school_unit", "outbox"), 1)
         with mongo.outages():
-            found = [one async for one in self._units.find({"outbox.since": {"$lt": now - age}})]
+            query = self._units.find({"outbox.since": {"$lt": now - age}}, fields).limit(STRANDED_AT_ONCE)
+            found = [one async for one in query]
         return [(Unit(one["authority"], one["school_unit"]), signal_documents.outbox_entries(one)) for one in found]
 
     async def students(self, listed: Sequence[str], today: int) -> AsyncIterator[list[Seen]]:
@@ -128,37 +140,55 @@ class SignalStore:
         for start in range(0, len(listed), STUDENTS_AT_A_TIME):
             query = {"_id": {"$in": listed[start : start + STUDENTS_AT_A_TIME]}}
             with mongo.outages():
-                found = await self._students.find(query, {"state": 1}).to_list(STUDENTS_AT_A_TIME)
-            yield [signal_documents.seen(document, today) for document in found]
+                students = [one async for one in self._seen(query, today)]
+            yield students
+
+    async def _seen(self, query: Mapping[str, Any], today: int) -> AsyncIterator[Seen]:
+        async for document in self._students.find(query, {"state": 1}):
+            yield signal_documents.seen(document, today)
+            if len(document["state"]) > LONG_STATE:
+                await asyncio.sleep(0)
 
     async def keep_report(self, report: KeptReport) -> None:
         """Adds a version of a climate report; a repetition changes nothing."""
         await mongo.bulk_write(self._climate, [mongo.InsertOne(signal_documents.report_document(report))])
 
-    async def reports(self, unit: Unit, subjects: Sequence[str]) -> Reports:
-        """All versions of all reports of a unit and its groups: those that name the unit, and those that name none."""
+    async def reports(self, unit: Unit, subjects: Sequence[str], weeks: tuple[str, str]) -> Reports:
+        """The valid versions of the reports of a unit and its groups, those that name the unit and those that name none.
+
+        `weeks`: the first and the last (2026-W07).
+        """
         named = {subject_key(unit, subject): subject for subject in subjects}
         unnamed = {subject_key(unit._replace(code=""), subject): subject for subject in subjects}
-        found = Reports({}, {})
-        keys = [*named, *unnamed]
+        valid: dict[tuple[str, str], Version] = {}
+        keys, (first, last) = [*named, *unnamed], weeks
         for start in range(0, len(keys), KEYS_AT_A_TIME):
+            of_some = {"$in": keys[start : start + KEYS_AT_A_TIME]}
             with mongo.outages():
-                async for document in self._climate.find({"key": {"$in": keys[start : start + KEYS_AT_A_TIME]}}):
+                async for document in self._climate.find({"key": of_some, "period": {"$gte": first, "$lte": last}}):
                     key, version = signal_documents.climate_version(document)
-                    if key in named:
-                        found.named.setdefault(named[key], []).append(version)
-                    else:
-                        found.unnamed.setdefault(unnamed[key], []).append(version)
+                    known = valid.get((key, version.period))
+                    if known is None or version.precedence > known.precedence:
+                        valid[key, version.period] = version
+        found = Reports({}, {})
+        for (key, _), version in valid.items():
+            if key in named:
+                found.named.setdefault(named[key], []).append(version)
+            else:
+                found.unnamed.setdefault(unnamed[key], []).append(version)
         return found
 
     async def units_with(self, authority: str, groups: Sequence[str]) -> dict[str, list[Unit]]:
-        """Units by the codes of their groups, of the codes asked for."""
+        """Units by the codes of their groups, of the codes asked for; of each code `USERS_AT_MOST`."""
         found: dict[str, list[Unit]] = {}
+        wanted = frozenset(groups)
         query = {"authority": authority, "groups": {"$in": list(groups)}}
         with mongo.outages():
             async for document in self._units.find(query, {"school_unit": 1, "groups": 1}):
-                for code in set(document["groups"]) & set(groups):
-                    found.setdefault(code, []).append(Unit(authority, document["school_unit"]))
+                for code in wanted.intersection(document["groups"]):
+                    users = found.setdefault(code, [])
+                    if len(users) < USERS_AT_MOST:
+                        users.append(Unit(authority, document["school_unit"]))
         return found
 
 

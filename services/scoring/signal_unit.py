@@ -15,7 +15,7 @@ from services.scoring.records import Noted
 from services.scoring.rules import Rules
 from services.scoring.signal_messages import Said, group_reasons
 from services.scoring.signals import MEMBERS_AT_A_TIME, Judged, judge, stale_since
-from shared.events.places import unit_groups
+from shared.events.places import MOST_GROUPS_OF_UNIT
 
 
 @dataclass(slots=True)
@@ -27,20 +27,26 @@ class UnitJudged:
 
 
 def group_subjects(unit: str, members: Iterable[Member]) -> list[str]:
-    """The unit and all its groups, as events name them."""
-    return [f"unit:{unit}", *(f"group:{code}" for code in unit_groups(one.groups for one in members))]
+    """The unit and its groups, as events name them; the unit alone where there are more groups than any school has."""
+    codes: set[str] = set()
+    for one in members:
+        codes.update(one.groups)
+        if len(codes) > MOST_GROUPS_OF_UNIT:
+            return [f"unit:{unit}"]
+    return [f"unit:{unit}", *(f"group:{code}" for code in sorted(codes))]
 
 
 def judge_unit(
     unit: str, members: Sequence[Member], climate: Mapping[str, Sequence[Version]], rules: Rules
 ) -> Generator[None, None, UnitJudged]:
     """Judges a unit and its groups. Yields every few milliseconds, where others may go on."""
-    whole, groups = Party(), {code: Party() for code in unit_groups(one.groups for one in members)}
+    whole = Party()
+    groups = {subject.removeprefix("group:"): Party() for subject in group_subjects(unit, members)[1:]}
     for number, member in enumerate(members):
         if number % MEMBERS_AT_A_TIME == MEMBERS_AT_A_TIME - 1:
             yield
         whole.add(member)
-        for code in groups.keys() & set(member.groups):
+        for code in set(member.groups) if groups else ():
             groups[code].add(member)
     known = UnitClimate(unit, {subject: reports(versions) for subject, versions in climate.items()})
     least = rules.group_signals.min_students

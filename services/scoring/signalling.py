@@ -16,18 +16,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Generator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import TypeVar
 
-from services.scoring.climate import Version, preferred
+from services.scoring.bounds import MOST_LISTED, MOST_MEMBERS
+from services.scoring.climate import Version, preferred, week_of
 from services.scoring.records import Noted, OutboxEntry, Unit
 from services.scoring.rescoring import SERVICE, Clock, Rescoring
 from services.scoring.rule_store import RuleBook
 from services.scoring.rules import Rules
 from services.scoring.signal_documents import Seen, UnitRecord
-from services.scoring.signal_messages import announce, subject_key
-from services.scoring.signal_store import LONG_AGO, Head, SignalStore
+from services.scoring.signal_messages import MOST_AT_ONCE, announce, forget, subject_key
+from services.scoring.signal_store import LONG_AGO, SignalStore
 from services.scoring.signal_unit import UnitJudged, group_subjects, judge_unit, noted
 from services.scoring.store import ScoringStore
 from shared import metrics
@@ -41,6 +43,11 @@ ROUND_FOR = timedelta(seconds=20)
 """After that a round begins no other unit, so that outboxes are swept and the pauses between rounds stay short."""
 STRANDED_AFTER = timedelta(minutes=1)
 NOTED_AT_A_TIME = 50
+UNITS_AT_A_TIME = 1_000
+"""Units that a round looks at together, and computes at most."""
+CLIMATE_DAYS = 3 * 365
+"""How far back climate reports are read: those of two school years, and what they are compared with."""
+CLIMATE_DAYS_AHEAD = 365
 
 ResultT = TypeVar("ResultT")
 
@@ -82,34 +89,41 @@ class Signalling:
         """Computes units that are due, longest waiting first, until it has taken long enough; returns how many."""
         started = self._clock()
         await self._sweep()
-        asked = await self._scoring.asked()
-        heads = {head.unit: head for head in await self._store.heads()}
-        answered = {unit: heads[unit].answered if unit in heads else 0 for unit in asked}
-        waiting = {
-            unit: heads[unit].computed_at if unit in heads else LONG_AGO
-            for unit, times in asked.items()
-            if times != answered[unit]
-        }
-        self._gauge(heads.values(), waiting.values())
         computed = 0
+        waiting = {unit: (since, asked) for unit, since, asked in await self._waiting()}
 
         async def compute(unit: Unit) -> None:
             nonlocal computed
-            computed += await self._compute(unit, asked[unit])
+            computed += await self._compute(unit, waiting[unit][1])
 
-        for unit in self._skipping.in_turn(sorted(waiting, key=lambda unit: (waiting[unit], unit))):
+        for unit in self._skipping.in_turn(waiting):
             if self._clock() - started > ROUND_FOR:
                 break
-            if waiting[unit] + self._every <= self._clock():
+            if waiting[unit][0] + self._every <= self._clock():
                 await self._skipping.attempt(unit, compute)
         return computed
 
-    def _gauge(self, heads: Iterable[Head], waiting: Iterable[datetime]) -> None:
-        oldest = min((since for since in waiting if since != LONG_AGO), default=None)
+    async def _waiting(self) -> list[tuple[Unit, datetime, int]]:
+        """The units that are due longest, since when, and how often they were asked; some of very many. Sets the gauges, too."""
+        found: list[tuple[Unit, datetime, int]] = []
+        worse: Counter[str] = Counter()
+        after: str | None = ""
+        while after is not None:
+            asked = await self._scoring.asked(after, UNITS_AT_A_TIME)
+            heads = await self._store.heads(asked)
+            for unit, times in asked.items():
+                head = heads.get(unit)
+                if times != (head.answered if head else 0):
+                    found.append((unit, head.computed_at if head else LONG_AGO, times))
+            for head in heads.values():
+                worse.update(head.worse)
+            found = sorted(found, key=lambda each: (each[1], each[0]))[:UNITS_AT_A_TIME]
+            after = next(reversed(asked)).key if len(asked) == UNITS_AT_A_TIME else None
+        oldest = min((since for _, since, _ in found if since != LONG_AGO), default=None)
         metrics.SIGNALS_AGE.set((self._clock() - oldest).total_seconds() if oldest else 0.0)
-        known = list(heads)
         for indicator in GroupIndicator:
-            metrics.GROUPS_WORSE.labels(indicator).set(sum(head.worse.get(indicator, 0) for head in known))
+            metrics.GROUPS_WORSE.labels(indicator).set(worse[indicator])
+        return found
 
     async def _compute(self, unit: Unit, asked: int) -> bool:
         now = self._clock()
@@ -117,27 +131,54 @@ class Signalling:
         record = await self._store.take(unit, self._holder, now, until=until, idle_since=idle_since)
         if record is None:
             return False
-        listed = await self._scoring.students_of(unit)
         today = now.astimezone(self._zone).date().toordinal()
-        students = [student async for some in self._store.students(listed, today) for student in some]
+        students = await self._students(unit, today)
+        if students is None:
+            logger.warning("more students than a school unit has: no signals of it", extra={"unit": unit.key})
+            await self._store.finish(record, now, asked)
+            return False
         if not all(student.is_readable for student in students):
             # While a new version of Kvar is brought in; the students' states are made anew beside this.
             await self._store.finish(record, now, None)
             return False
         await self._book.look()
         model = self._book.model(unit.authority)
-        judged = await self._judge(record, students, model.rules)
-        if judged is None:
+        judged = await self._judge(record, students, model.rules, today)
+        if judged is None or not await self._announce(record, judged, model.version, now):
             return False
-        record.said, entries = announce(unit, record.said, judged.by_subject, model.version, now)
-        if not await self._store.write(record, entries, self._clock() + HELD_FOR):
-            return False
-        await self._tell(unit, [*record.outbox, *entries])
         await self._note(record, students, judged, model.rules)
         await self._store.finish(record, now, asked)
         return True
 
-    async def _judge(self, record: UnitRecord, students: Sequence[Seen], rules: Rules) -> UnitJudged | None:
+    async def _students(self, unit: Unit, today: int) -> list[Seen] | None:
+        """The students of a unit; nothing when they are more than any unit has."""
+        listed = await self._scoring.students_of(unit, MOST_LISTED + 1)
+        students: list[Seen] = []
+        members = 0
+        async for some in self._store.students(listed, today):
+            students += some
+            members += sum(student.member is not None for student in some)
+            if members > MOST_MEMBERS:
+                return None
+        return students if len(listed) <= MOST_LISTED else None
+
+    async def _announce(self, record: UnitRecord, judged: UnitJudged, model_version: str, now: datetime) -> bool:
+        """Says what has changed, some of it at a time; False when another has overtaken."""
+        is_all_said = False
+        while not is_all_said:
+            record.said, entries = announce(
+                record.unit, record.said, judged.by_subject, model_version, now, forgotten=record.forgotten
+            )
+            is_all_said = len(entries) < MOST_AT_ONCE
+            if is_all_said:
+                record.said, record.forgotten = forget(record.said, judged.by_subject, record.forgotten)
+            if not await self._store.write(record, entries, self._clock() + HELD_FOR):
+                return False
+            await self._tell(record.unit, [*record.outbox, *entries])
+            record.outbox = []
+        return True
+
+    async def _judge(self, record: UnitRecord, students: Sequence[Seen], rules: Rules, today: int) -> UnitJudged | None:
         """Nothing when another has overtaken."""
         unit = record.unit
         members = sorted(student.member for student in students if student.member is not None)
@@ -146,12 +187,15 @@ class Signalling:
         # Before the reports are read: one that comes meanwhile finds the unit by its groups, and asks it again.
         if groups != record.groups and not await self._store.write_groups(record, groups):
             return None
-        climate = await self._climate(unit, subjects, frozenset(groups) - frozenset(record.groups))
+        climate = await self._climate(unit, subjects, frozenset(groups) - frozenset(record.groups), today)
         return await _in_pieces(judge_unit(unit.code, members, climate, rules))
 
-    async def _climate(self, unit: Unit, subjects: Sequence[str], new: Collection[str]) -> dict[str, list[Version]]:
+    async def _climate(
+        self, unit: Unit, subjects: Sequence[str], new: Collection[str], today: int
+    ) -> dict[str, list[Version]]:
         """The reports that are certainly those of the unit's groups. `new`: codes that are in use here since this moment."""
-        found = await self._store.reports(unit, subjects)
+        weeks = week_of(today - CLIMATE_DAYS), week_of(today + CLIMATE_DAYS_AHEAD)
+        found = await self._store.reports(unit, subjects, weeks)
         codes = [subject.removeprefix("group:") for subject in found.unnamed]
         users = await self._store.units_with(unit.authority, codes) if codes else {}
         others = {code: [each for each in users.get(code, ()) if each != unit] for code in codes}

@@ -1,6 +1,7 @@
 """Scoring's collections of facts and students.
 
-`scoring_facts` is append-only: one document for each version of each fact. `scoring_students` holds one document a student,
+`scoring_facts` holds one document for each version of each fact, never changed; what cannot count any more is deleted.
+`scoring_students` holds one document a student,
 written by compare-and-set on `rev`; `scoring_listings` says beside it what the student is found by. `scoring_asked`
 counts, for each school unit, how often something came that its groups should look at. `scoring_said` keeps every level
 change and withdrawal as it was published.
@@ -9,20 +10,29 @@ change and withdrawal as it was published.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.scoring import documents
+from services.scoring.facts import Fact
 from services.scoring.records import Basis, KeptFact, OutboxEntry, StudentRecord, Unit
 from services.scoring.student import Needs
 from shared import mongo
 
 AT_ONCE = 10_000
 """Facts that one answer of the database holds, so that no second question is needed; larger answers come in several."""
+TAKEN_AT_ONCE = 500
+"""Of these; between two such portions others may go on."""
 WHOLE_TOGETHER = 8
 """Students whose facts are all read at the same time."""
+STATES_AT_ONCE = 32 * 2**20
+"""Characters of states that are read together: 2,000 usual ones, eight of the largest that there can be."""
+ENTRIES_AT_ONCE = 1_000
+"""Outbox entries that are read together, roughly."""
+SAID_AT_MOST = 1_000
+"""Messages about one subject that are read, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +73,58 @@ class ScoringStore:
         await mongo.ensure_indexes(self._facts, [mongo.IndexModel([("part", mongo.ASCENDING)], name="part")])
         await mongo.ensure_indexes(self._said, [mongo.IndexModel([("subject", mongo.ASCENDING)], name="subject")])
 
-    async def keep_facts(self, facts: Sequence[KeptFact]) -> None:
-        """Adds facts to the store; those that are there already stay as they are."""
-        unique = {document["_id"]: document for document in map(documents.fact_document, facts)}
-        await mongo.bulk_write(self._facts, [mongo.InsertOne(document) for document in unique.values()])
+    async def keep_facts(self, facts: Sequence[KeptFact]) -> frozenset[tuple[str, Fact]]:
+        """Adds facts to the store; those that are there already stay as they are, and are returned (with their student)."""
+        unique = {documents.fact_id(kept.student, kept.fact): kept for kept in facts}
+        kept = list(unique.values())
+        operations = [mongo.InsertOne(documents.fact_document(each)) for each in kept]
+        outcome = await mongo.bulk_write(self._facts, operations)
+        return frozenset((kept[position].student, kept[position].fact) for position in outcome.duplicates)
 
     async def read_students(self, authorities: Mapping[str, str]) -> dict[str, StudentRecord]:
-        """The records of students (pseudonym → authority); one that is not there yet comes as new."""
-        records = {student: StudentRecord(student, authority) for student, authority in authorities.items()}
+        """The records of students (pseudonym → authority); one that is not there yet comes as new. When they are very large some
+        are left out, never all.
+        """
+        found: dict[str, StudentRecord] = {}
+        size = 0
         with mongo.outages():
-            async for document in self._students.find({"_id": {"$in": list(authorities)}}, batch_size=len(records) + 1):
-                records[document["_id"]] = documents.student_record(document)
-        return records
+            cursor = self._students.find({"_id": {"$in": list(authorities)}}, batch_size=len(authorities) + 1)
+            async for document in cursor:
+                found[document["_id"]] = documents.student_record(document)
+                size += len(document["state"])
+                if size > STATES_AT_ONCE:
+                    await cursor.close()
+                    return found
+        new = {student: StudentRecord(student, authority) for student, authority in authorities.items()}
+        return {**new, **found}
 
-    async def read_facts(self, needs: Mapping[str, Needs]) -> dict[str, list[KeptFact]]:
-        """What students need of their facts, by student: the lessons of some days in one query for all, however many."""
-        found: dict[str, list[KeptFact]] = {}
+    async def read_facts(self, needs: Mapping[str, Needs], take: Callable[[KeptFact], None]) -> None:
+        """Hands over what students need of their facts: the lessons of some days in one query for all, however many."""
         parts = [documents.lessons_part(student, day) for student, each in needs.items() for day in sorted(each.days)]
-        for kept in await self._find_facts({"part": {"$in": parts}}) if parts else []:
-            found.setdefault(kept.student, []).append(kept)
+        if parts:
+            await self._find_facts({"part": {"$in": parts}}, take)
         whole = [student for student, each in needs.items() if each.everything]
         for start in range(0, len(whole), WHOLE_TOGETHER):
             some = whole[start : start + WHOLE_TOGETHER]
-            found |= zip(some, await asyncio.gather(*map(self.all_facts, some)), strict=True)
-        return found
+            await asyncio.gather(*(self.read_all_facts(student, take) for student in some))
 
-    async def all_facts(self, student: str) -> list[KeptFact]:
-        """Every version of every fact of a student that is still kept."""
-        return await self._find_facts({"part": {"$gte": f"{student}|", "$lt": f"{student}}}"}})  # "}" comes after "|"
+    async def read_all_facts(self, student: str, take: Callable[[KeptFact], None]) -> None:
+        """Hands over every version of every fact of a student that is still kept."""
+        await self._find_facts({"part": {"$gte": f"{student}|", "$lt": f"{student}}}"}}, take)  # "}" comes after "|"
 
-    async def _find_facts(self, query: dict[str, Any]) -> list[KeptFact]:
+    async def _find_facts(self, query: dict[str, Any], take: Callable[[KeptFact], None]) -> None:
         with mongo.outages():
-            found = await self._facts.find(query, batch_size=AT_ONCE).to_list(None)
-        return [documents.kept_fact(document) for document in found]
+            cursor = self._facts.find(query, batch_size=AT_ONCE)
+            while found := await cursor.to_list(TAKEN_AT_ONCE):
+                for document in found:
+                    take(documents.kept_fact(document))
+
+    async def forget(self, facts: Mapping[str, Iterable[Fact]]) -> None:
+        """Deletes facts of students that nothing depends on."""
+        for student, each in facts.items():
+            ids = [documents.fact_id(student, fact) for fact in each]
+            with mongo.outages():
+                await self._facts.delete_many({"_id": {"$in": ids}})
 
     async def forget_lessons(self, student: str, before: int) -> None:
         """Deletes what was known of a student's lessons before a day (day number), and what was said before it."""
@@ -148,16 +177,20 @@ class ScoringStore:
             duplicates = (await mongo.bulk_write(self._asked, operations)).duplicates
             operations = [operations[position] for position in duplicates]  # somebody has just made it; now it is there
 
-    async def asked(self) -> dict[Unit, int]:
-        """How often each school unit has been asked."""
+    async def asked(self, after: str = "", limit: int = 0) -> dict[Unit, int]:
+        """How often school units have been asked, in the order of their keys, from the one behind `after` on; without `limit`
+        all.
+        """
         with mongo.outages():
-            found = [document async for document in self._asked.find({})]
+            query = self._asked.find({"_id": {"$gt": after}}).sort("_id", mongo.ASCENDING).limit(limit)
+            found = [document async for document in query]
         return {Unit(document["authority"], document["school_unit"]): document["asked"] for document in found}
 
-    async def students_of(self, unit: Unit) -> list[str]:
-        """The students of a school unit, in order."""
+    async def students_of(self, unit: Unit, limit: int = 0) -> list[str]:
+        """The students of a school unit, in order; with a `limit` so many at most, any of them."""
         with mongo.outages():
-            return sorted([found["_id"] async for found in self._listings.find({"unit": unit.key}, {"_id": 1})])
+            query = self._listings.find({"unit": unit.key}, {"_id": 1}).limit(limit)
+            return sorted([found["_id"] async for found in query])
 
     async def outdated(self, authority: str, basis: Basis, limit: int) -> list[str]:
         """Students of an authority whose state was made by something older."""
@@ -193,10 +226,11 @@ class ScoringStore:
         )
 
     async def said(self, subject: str, until: datetime) -> list[str]:
-        """Bodies of all that was published of a subject until a time, in the order of time."""
+        """Bodies of what was published of a subject until a time, the newest `SAID_AT_MOST`, in the order of time."""
         query = {"subject": subject, "time": {"$lte": until}}
         with mongo.outages():
-            found = [(entry["time"], entry["body"]) async for entry in self._said.find(query)]
+            cursor = self._said.find(query).sort("time", mongo.DESCENDING).limit(SAID_AT_MOST)
+            found = [(entry["time"], entry["body"]) async for entry in cursor]
         return [body for _, body in sorted(found)]
 
     async def clear_outbox(self, published: Mapping[str, Sequence[str]]) -> None:
@@ -210,19 +244,26 @@ class ScoringStore:
         )
 
     async def stranded(self, now: datetime, age: timedelta, limit: int) -> list[tuple[str, list[OutboxEntry]]]:
-        """Outbox entries older than `age`, of at most `limit` students."""
+        """Outbox entries older than `age`, of at most `limit` students; of fewer when they have very many."""
+        found: list[tuple[str, list[OutboxEntry]]] = []
+        entries = 0
         with mongo.outages():
-            query = {"outbox.since": {"$lt": now - age}}
-            found = await self._students.find(query, {"outbox": 1}).to_list(limit)
-        return [(document["_id"], documents.outbox_entries(document)) for document in found]
+            cursor = self._students.find({"outbox.since": {"$lt": now - age}}, {"outbox": 1}, batch_size=limit)
+            async for document in cursor.limit(limit):
+                found.append((document["_id"], documents.outbox_entries(document)))
+                entries += len(found[-1][1])
+                if entries > ENTRIES_AT_ONCE:
+                    await cursor.close()
+                    break
+        return found
 
     async def oldest_outbox_entry(self) -> datetime | None:
         """When the oldest waiting message was written."""
         with mongo.outages():
             found = await self._students.find(
-                {"outbox.since": {"$gt": datetime(2000, 1, 1, tzinfo=UTC)}}, {"outbox": 1}
+                {"outbox.since": {"$gt": datetime(2000, 1, 1, tzinfo=UTC)}}, {"outbox.since": 1}
             ).to_list(1000)
-        return min((entry.since for document in found for entry in documents.outbox_entries(document)), default=None)
+        return min((entry["since"] for document in found for entry in document["outbox"]), default=None)
 
 
 def _operation(write: Write) -> mongo.UpdateOne:

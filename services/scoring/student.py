@@ -3,7 +3,8 @@
 The state holds the days that the windows look at, the single lessons of the newest days, all marks and places, the
 standing after each of the last days (`trail`) and that after all days before (`base`). New facts are folded from the
 earliest day that they change. What is older stays in the store of facts; `needs` tells when it must be fetched. The level
-is a pure fold over the facts: no order, repetition or delay of them changes where it ends.
+is a pure fold over the facts: no order, repetition or delay of them changes where it ends. What is beyond a bound counts as if
+nothing were known of it (`bounds`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
 
+from services.scoring import bounds
+from services.scoring.bounds import Unusable, dates_of, unusable_marks
 from services.scoring.courses import Timeline, timeline
 from services.scoring.days import Day, sum_day
 from services.scoring.facts import REGISTERED, UNREGISTERED, Fact, Lesson, LessonFact, Mark, MarkFact, PlaceFact
@@ -22,7 +25,7 @@ from services.scoring.level import Standing, step
 from services.scoring.news import Applied
 from services.scoring.rules import LONGEST_WINDOW
 from shared.events import Level
-from shared.events.places import Place, Spans, lesson_counts, spans, whereabouts
+from shared.events.places import MOST_PLACES, Place, Spans, latest_begun, lesson_counts, spans, whereabouts
 
 OPEN_DAYS = 3
 """School days whose single lessons are at hand: most registers and corrections come within these."""
@@ -32,6 +35,8 @@ SIGNAL_DAYS = 60
 """School days kept at least: what the signals of groups look at."""
 UNCHANGED = 2**31
 """Day number after all days: nothing has changed."""
+ANY_UNIT = ""
+"""Stands in `Student.registers` for more school units than are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Student:
     open: dict[int, dict[str, Lesson]] = field(default_factory=dict)
     marks: dict[tuple[str, str], dict[int, Mark]] = field(default_factory=dict)
     """The valid version by (course, kind), then by the day number on which it was recorded."""
+    unusable: Unusable = field(default_factory=Unusable)
+    """Of this there are no lessons and marks here; a day of it is a school day without any register."""
     places: dict[tuple[str, int], Place] = field(default_factory=dict)
     courses: Timeline = field(default_factory=list)
     """How the courses stood since `base_day`, from all marks."""
@@ -104,12 +111,15 @@ class Student:
     """Newest day with a taken register."""
 
     def needs(self, facts: Iterable[Fact]) -> Needs:
-        """What must be read first: a touched day that is not at hand, or everything when the change lies before `base` or
-        changes which of the known lessons count.
+        """What must be read first: a touched day that is not at hand, or everything when the change lies before `base`, changes
+        which of the known lessons count, or makes marks unusable.
         """
         days: set[int] = set()
         places: dict[tuple[str, int], Place] = {}
+        marks: list[MarkFact] = []
         for fact in facts:
+            if self.unusable.holds(fact):
+                continue
             if isinstance(fact, LessonFact):
                 if fact.day <= self.base_day:
                     return EVERYTHING
@@ -121,9 +131,15 @@ class Student:
                     places[key] = fact.version
             elif fact.recorded_on <= self.base_day and self._changes_courses(fact):
                 return EVERYTHING
-        if places and self._changes_lessons(places):
+            else:
+                marks.append(fact)
+        if (places and self._changes_lessons(places)) or (marks and self._gives_up(marks)):
             return EVERYTHING
         return Needs(days=frozenset(days)) if days else NOTHING
+
+    def _gives_up(self, marks: Iterable[MarkFact]) -> bool:
+        """Whether marks become unusable when these come to them; what they said lies anywhere in the past."""
+        return bool(unusable_marks(dates_of(self.marks, marks), self.unusable).beyond(self.unusable))
 
     def _changes_courses(self, fact: MarkFact) -> bool:
         known = self.marks.get((fact.course, fact.kind), {}).get(fact.recorded_on)
@@ -138,10 +154,13 @@ class Student:
 
     def _changes_lessons(self, news: dict[tuple[str, int], Place]) -> bool:
         """Whether other lessons count, of those seen, when these places are known."""
-        before, after = spans(self.places.values()), spans({**self.places, **news}.values())
+        known = latest_begun({**self.places, **news}.values(), lambda place: place.begun)
+        before, after = spans(self.places.values()), spans(known)
+        if ANY_UNIT in self.registers:
+            return before != after
         for unit, (first, last) in self.registers.items():
-            known = chain(before.get(unit, ()), after.get(unit, ()))
-            edges = {first, *chain.from_iterable((start, end + 1) for start, end in known)}
+            at_unit = chain(before.get(unit, ()), after.get(unit, ()))
+            edges = {first, *chain.from_iterable((start, end + 1) for start, end in at_unit)}
             if any(
                 lesson_counts(before, unit, day) != lesson_counts(after, unit, day)
                 for day in edges
@@ -150,20 +169,52 @@ class Student:
                 return True
         return False
 
+    def give_up(self, unusable: Unusable) -> None:
+        """Of an empty state: takes over what is known to be unusable."""
+        self.unusable = unusable
+        self.open = {day: {} for day in unusable.days}
+        self._sum(unusable.days)
+
     def apply(self, facts: Iterable[Fact], older: Iterable[Fact] = ()) -> Applied:
         """Merges facts, in any order. `older`: what was known already of the days that `needs` named."""
+        reopened = self._reopen(older)
+        applied = Applied()
+        touched, marks_changed = self._merge_all(facts, applied)
+        touched |= reopened
+        self._keep_latest_places(applied)
+        self._give_up_days(touched, applied)
+        sums_changed = self._sum(touched)
+        if self._give_up_marks(applied) or marks_changed:
+            self.courses = timeline(self.marks)
+        kept_open = set(sorted(self.open)[-OPEN_DAYS:])
+        applied.changes = (
+            sums_changed
+            or bool(applied.unusable)
+            or any(
+                not isinstance(fact, LessonFact) or fact.day not in reopened or fact.day in kept_open
+                for fact in applied.news
+            )
+        )
+        return applied
+
+    def _reopen(self, older: Iterable[Fact]) -> set[int]:
         reopened: set[int] = set()
         for fact in older:
-            if isinstance(fact, LessonFact):
+            if isinstance(fact, LessonFact) and not self.unusable.holds(fact):
                 reopened.add(fact.day)
                 self._merge(self.open.setdefault(fact.day, {}), fact.lesson, fact, Applied())
                 # Another replica may have kept it without having come to write the state.
                 self._saw(fact)
-        applied = Applied()
-        touched = set(reopened)
+        return reopened
+
+    def _merge_all(self, facts: Iterable[Fact], applied: Applied) -> tuple[set[int], bool]:
+        """Days with other lessons than before, and whether a mark says something else."""
+        touched: set[int] = set()
         marks_changed = False
         for fact in sorted(facts, key=_places_first):
-            if isinstance(fact, PlaceFact):
+            if self.unusable.holds(fact):
+                applied.beyond.append(fact)
+            elif isinstance(fact, PlaceFact):
                 self._merge_place(fact, applied)
             elif isinstance(fact, LessonFact):
                 if self._merge(self.open.setdefault(fact.day, {}), fact.lesson, fact, applied):
@@ -176,15 +227,33 @@ class Student:
                 if changes:
                     marks_changed = True
                     self.changed_from = min(self.changed_from, fact.recorded_on)
-        sums_changed = self._sum(touched)
-        if marks_changed:
-            self.courses = timeline(self.marks)
-        kept_open = set(sorted(self.open)[-OPEN_DAYS:])
-        applied.changes = sums_changed or any(
-            not isinstance(fact, LessonFact) or fact.day not in reopened or fact.day in kept_open
-            for fact in applied.news
-        )
-        return applied
+        return touched, marks_changed
+
+    def _keep_latest_places(self, applied: Applied) -> None:
+        if len(self.places) <= MOST_PLACES:
+            return
+        self.places = {place.key: place for place in latest_begun(self.places.values(), lambda place: place.begun)}
+        applied.news = [fact for fact in applied.news if not isinstance(fact, PlaceFact) or self.holds(fact)]
+
+    def _give_up_days(self, touched: Iterable[int], applied: Applied) -> None:
+        for day in touched:
+            known = self.open[day]
+            if len(known) > bounds.MOST_LESSONS:
+                applied.give_up(Unusable({day}))
+                self.unusable.days.add(day)
+                known.clear()
+
+    def _give_up_marks(self, applied: Applied) -> bool:
+        """Says whether there was anything to give up."""
+        if not any(isinstance(fact, MarkFact) for fact in applied.news):
+            return False
+        unusable = unusable_marks(dates_of(self.marks), self.unusable)
+        applied.give_up(unusable.beyond(self.unusable))
+        self.unusable = unusable
+        gone = [key for key in self.marks if unusable.marks or key[0] in unusable.courses]
+        for key in gone:
+            self.changed_from = min(self.changed_from, *self.marks.pop(key))
+        return bool(gone)
 
     @staticmethod
     def _merge(known: dict[Any, Any], key: Any, fact: LessonFact | MarkFact, applied: Applied) -> bool:
@@ -210,6 +279,10 @@ class Student:
     def _saw(self, fact: LessonFact) -> None:
         unit, day = fact.version.school_unit, fact.day
         known = self.registers.get(unit)
+        if ANY_UNIT in self.registers or (known is None and len(self.registers) >= bounds.MOST_UNITS):
+            days = [day, *chain.from_iterable(self.registers.values())]
+            self.registers = {ANY_UNIT: (min(days), max(days))}
+            return
         if known is None:
             self.registers[unit] = day, day
         elif not known[0] <= day <= known[1]:
@@ -338,7 +411,10 @@ class Student:
         places = spans(self.places.values())
         has_changed = False
         for day in touched:
-            total = sum_day(day, _counted(places, day, self.open[day].values()))
+            if day in self.unusable.days:
+                total: Day | None = Day(day, 0, 0, 0, 0, 0)
+            else:
+                total = sum_day(day, _counted(places, day, self.open[day].values()))
             self.newest = max(self.newest, day)
             if total == self.days.get(day):
                 continue
@@ -364,8 +440,10 @@ def _counted(places: Spans, day: int, lessons: Iterable[Lesson]) -> list[Lesson]
     return [lesson for lesson in lessons if lesson_counts(places, lesson.school_unit, day)] if places else list(lessons)
 
 
-def from_facts(facts: Iterable[Fact]) -> Student:
-    """A student's state from all facts, from scratch; not yet assessed."""
+def from_facts(facts: Iterable[Fact], unusable: Unusable | None = None) -> Student:
+    """A student's state from all facts, from scratch; not yet assessed. `unusable`: what is known to be, whatever the facts."""
     student = Student()
+    if unusable is not None:
+        student.give_up(unusable)
     student.apply(facts)
     return student

@@ -1,22 +1,37 @@
 """The one rule of where a student is on a day, from all that is known of the student's places. Pure; the day is a parameter.
 
 A place holds from its first to its last day. Of several that hold the main one is where the student is, an active one before a
-paused one, then the latest begun. Days are day numbers (`date.toordinal`).
+paused one, then the latest begun. Days are day numbers (`date.toordinal`). How many places count, and how many of their groups,
+is bounded: `latest_begun`, `place_of`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from enum import StrEnum
-from typing import NamedTuple
+from itertools import accumulate
+from typing import NamedTuple, TypeVar
 
 from shared.events.enrolment import EnrolmentChanged, EnrolmentStatus
+from shared.events.envelope import content_digest
 from shared.events.envelope import precedence as precedence_of
 
 NO_END = 2**31
 """Last day of a place whose end is not known."""
+MOST_PLACES = 50
+"""Places of one student that count. Of whom so many are known, earlier ones may be forgotten, and with them that one asked for
+protection: whoever shows a student takes such a one for protected."""
+MOST_GROUPS_OF_UNIT = 4_000
+"""Groups of a school unit that are looked at each by itself; where its students name more, which no school has, none is. 3,000
+students who are in 15 groups of 20 each have 2,250."""
+GROUPS_BYTES = 8_192
+"""What the codes of a place's groups may take together in UTF-8: the 100 that there may be with 80 bytes each."""
+
+Begun = tuple[int, str]
+"""First day and digest of the key: in this order places are the latest begun."""
+ItemT = TypeVar("ItemT")
 
 
 class Place(NamedTuple):
@@ -41,6 +56,16 @@ class Place(NamedTuple):
         """What its versions have in common."""
         return self.school_unit, self.starts_on
 
+    @property
+    def key_digest(self) -> str:
+        """The key as 32 hexadecimal digits."""
+        return content_digest(self.key)[:32]
+
+    @property
+    def begun(self) -> Begun:
+        """See `latest_begun`."""
+        return self.starts_on, self.key_digest
+
     def supersedes(self, other: Place | None) -> bool:
         """Whether it is the valid one of two versions.
 
@@ -59,8 +84,22 @@ class Place(NamedTuple):
         return self.is_recorded and self.starts_on <= day <= self.ends_on
 
 
+def latest_begun(known: Iterable[ItemT], begun: Callable[[ItemT], Begun]) -> list[ItemT]:
+    """Those that count of what is known by place (once for each key, places that were taken back too): the latest begun, so many
+    at most.
+
+    Which they are depends on the set of keys alone: one that is not among the latest of some is not among those of more. Where
+    places begin on one day a digest of the key decides, which is also known of a place whose school unit must not be kept.
+    """
+    items = list(known)
+    return items if len(items) <= MOST_PLACES else heapq.nlargest(MOST_PLACES, items, key=begun)
+
+
 def place_of(data: EnrolmentChanged, time: datetime, zone: tzinfo) -> Place:
-    """The version of a place that an event states. `time`: the event's; `zone`: the authority's."""
+    """The version of a place that an event states, with as many of its groups, in their order, as `GROUPS_BYTES` hold.
+
+    `time`: the event's; `zone`: the authority's.
+    """
     revision, digest = precedence_of(data)
     if data.ends_on is not None:
         ends_on = data.ends_on.toordinal()
@@ -76,11 +115,16 @@ def place_of(data: EnrolmentChanged, time: datetime, zone: tzinfo) -> Place:
         is_recorded=data.state == "recorded",
         is_paused=data.status is EnrolmentStatus.PAUSED,
         main=data.main,
-        groups=tuple(data.groups),
+        groups=_that_fit(data.groups),
         coaches=tuple(dict.fromkeys(coaches)),
         revision=revision,
         digest=digest,
     )
+
+
+def _that_fit(groups: Sequence[str]) -> tuple[str, ...]:
+    lengths = accumulate(len(code.encode()) for code in groups)
+    return tuple(code for code, until in zip(groups, lengths, strict=True) if until <= GROUPS_BYTES)
 
 
 class Presence(StrEnum):
@@ -179,13 +223,3 @@ def lesson_counts(known: Spans, school_unit: str, day: int) -> bool:
     """Whether a lesson at a unit on a day is the student's: within a place there, or where no place there is known at all."""
     there = known.get(school_unit)
     return there is None or any(first <= day <= last for first, last in there)
-
-
-MOST_GROUPS = 1000
-"""Of one school unit. What is kept of all of them must fit into one document, however long their codes are."""
-
-
-def unit_groups(groups_of_students: Iterable[Iterable[str]]) -> list[str]:
-    """The codes of a unit's groups in order, from those of each of its students; of too many those of most students."""
-    sizes = Counter(code for groups in groups_of_students for code in set(groups))
-    return sorted(sorted(sizes, key=lambda code: (-sizes[code], code))[:MOST_GROUPS])

@@ -1,6 +1,6 @@
 """More than 50 places of one student: the latest begun are known, older ones are as if never told.
 
-Places that were taken back are counted too; of those begun on one day the greater code of a school unit is the later.
+Places that were taken back are counted too; of those begun on one day the greater digest of the key is the later.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ PLACE_CASES = [
         "60 versions of one place", [*[enrolment(MAJA, AUGUST, revision=n) for n in range(60)], *later(49)], where()
     ),
     PlaceCase("two begun together, of 50 places", [*TWO_BEGUN_TOGETHER, *later(48)], where()),
-    # gy-aspen < gy-björken.
+    # SHA-256 of [code, day]: gy-aspen c2014859… < gy-björken f34ed114…
     PlaceCase(
-        "of two begun together the greater code is known, of 51 places", [*TWO_BEGUN_TOGETHER, *later(49)], where(OTHER)
+        "of two begun together the greater digest is known, of 51 places",
+        [*TWO_BEGUN_TOGETHER, *later(49)],
+        where(OTHER),
     ),
     # A main place comes before a course elsewhere, when it is known.
     PlaceCase(

@@ -98,8 +98,9 @@ class Scene:
 
     async def due(self) -> set[Unit]:
         """Units that have been asked and have not answered."""
-        answered = {head.unit: head.answered for head in await self.store.heads()}
-        return {unit for unit, times in (await self.scoring.asked()).items() if times != answered.get(unit, 0)}
+        asked = await self.scoring.asked()
+        heads = await self.store.heads(asked)
+        return {unit for unit, times in asked.items() if times != (heads[unit].answered if unit in heads else 0)}
 
     def signals(self) -> list[tuple[str, str, str, str]]:
         """Subject, id, indicator and state of each message about a group, as published."""

@@ -111,7 +111,7 @@ class Stage:
 
 
 class CrashError(BaseException):
-    """The process dies here."""
+    """The process dies here; nothing in it goes on after that."""
 
 
 @dataclass

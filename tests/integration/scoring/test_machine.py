@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
+from unittest import mock
 
 import pytest
 import uvloop
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from services.scoring import bounds
 from services.scoring.facts import LessonFact
 from services.scoring.records import KeptFact, StudentRecord
 from services.scoring.rescoring import Clock, Incoming, Rescoring
 from services.scoring.store import ScoringStore, Write
-from services.scoring.student import Needs
+from services.scoring.student import NOTHING, Needs
 from shared import mongo, waiting
 from shared.messaging.broker import Publish
 from shared.messaging.topology import SCORED_KEY
@@ -56,14 +58,26 @@ def short_outages(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(
-    ("is_crowded", "examples"), [(False, EXAMPLES), (True, EXAMPLES // 2)], ids=["as usual", "too much"]
-)
-def test_whatever_happens_all_is_said_once_and_right(world: World, *, is_crowded: bool, examples: int) -> None:
+def test_whatever_happens_all_is_said_once_and_right(world: World) -> None:
+    live(lambda: ScoringMachine(world), EXAMPLES)
+
+
+@pytest.mark.timeout(3600)
+def test_whatever_happens_to_a_student_at_the_brink_all_is_said_once_and_right(world: World) -> None:
+    live(lambda: ScoringMachine(world, is_crowded=True), EXAMPLES // 2)
+
+
+@pytest.mark.timeout(3600)
+def test_whatever_happens_what_is_beyond_a_bound_is_unusable_and_all_else_said_once_and_right(world: World) -> None:
+    with mock.patch.multiple(bounds, MOST_LESSONS=1, MOST_MARKS_OF_COURSE=1, MOST_MARKS=3):
+        live(lambda: ScoringMachine(world, are_bounds_small=True), EXAMPLES // 2)
+
+
+def live(machine: Callable[[], ScoringMachine], lives: int) -> None:
     run_state_machine_as_test(
-        cast("type[ScoringMachine]", lambda: ScoringMachine(world, is_crowded=is_crowded)),
+        cast("type[ScoringMachine]", machine),
         settings=settings(
-            max_examples=examples,
+            max_examples=lives,
             stateful_step_count=STEPS,
             deadline=None,
             print_blob=True,
@@ -86,18 +100,15 @@ class FactsFirst(Mistaken):
     """Reads the facts before the record whose `rev` guards them."""
 
     async def read_students(self, authorities: Mapping[str, str]) -> dict[str, StudentRecord]:
-        self.early = await self.store.read_facts(dict.fromkeys(authorities, Needs(everything=True)))
+        self.early = list[KeptFact]()
+        await self.store.read_facts(dict.fromkeys(authorities, Needs(everything=True)), self.early.append)
         return await self.store.read_students(authorities)
 
-    async def read_facts(self, needs: Mapping[str, Needs]) -> dict[str, list[KeptFact]]:
-        return {
-            student: [
-                kept
-                for kept in self.early[student]
-                if each.everything or (isinstance(kept.fact, LessonFact) and kept.fact.day in each.days)
-            ]
-            for student, each in needs.items()
-        }
+    async def read_facts(self, needs: Mapping[str, Needs], take: Callable[[KeptFact], None]) -> None:
+        for kept in self.early:
+            each = needs.get(kept.student, NOTHING)
+            if each.everything or (isinstance(kept.fact, LessonFact) and kept.fact.day in each.days):
+                take(kept)
 
 
 class LastOneWins(Mistaken):

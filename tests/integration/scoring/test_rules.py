@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from services.scoring import cli as cli_of_scoring
 from services.scoring.documents import lessons_part
 from services.scoring.records import Basis
 from services.scoring.rescoring import Rescoring
@@ -20,6 +16,7 @@ from services.scoring.rule_store import RuleStore
 from services.scoring.rules import Levels, Rules
 from shared.messaging import topology
 from tests.builders import AUTHORITY, MONDAY, attendance, grade, pseudonym, school_days
+from tests.integration.scoring.kvar import Kvar
 from tests.integration.scoring.stage import CrashError, Publisher, Stage, batch, until
 
 pytestmark = pytest.mark.integration
@@ -141,27 +138,6 @@ def test_a_school_year_begins_in_july() -> None:
         date(2025, 7, 1),
         date(2026, 7, 1),
     ]
-
-
-def commands() -> typer.Typer:
-    """What scoring brings to `kvar`."""
-    cli = typer.Typer()
-    cli.command("explain")(cli_of_scoring.explain)
-    cli.add_typer(cli_of_scoring.rules_app, name="rules")
-    return cli
-
-
-class Kvar:
-    """The command line, against the stage's database."""
-
-    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("KVAR_MONGO_URL", stage.settings.mongo_url)
-        monkeypatch.setenv("KVAR_MONGO_DATABASE", stage.settings.mongo_database)
-
-    async def __call__(self, *arguments: str, status: int = 0) -> str:
-        result = await asyncio.to_thread(CliRunner().invoke, commands(), arguments)
-        assert result.exit_code == status, result.output
-        return result.output
 
 
 async def test_rules_are_set_shown_and_listed_by_command(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -96,9 +95,9 @@ async def test_two_that_hold_the_same_unit_say_the_same(stage: Stage) -> None:
     await few_worse(slow)
     reports = slow.store.reports
 
-    async def overtaken(unit: Unit, subjects: Sequence[str]) -> Any:
+    async def overtaken(*asked: Any, **named: Any) -> Any:
         assert await fast.signalling.round() == 1
-        return await reports(unit, subjects)
+        return await reports(*asked, **named)
 
     slow.store.reports = overtaken  # type: ignore[method-assign]
     assert await slow.signalling.round() == 0
@@ -111,10 +110,10 @@ async def test_facts_that_come_while_a_unit_is_computed_have_it_computed_again(s
     await few_worse(scene)
     reports = scene.store.reports
 
-    async def meanwhile(unit: Unit, subjects: Sequence[str]) -> Any:
+    async def meanwhile(*asked: Any, **named: Any) -> Any:
         scene.store.reports = reports  # type: ignore[method-assign]
         await scene.take_in(registers(CLASS[:6], DAYS[30:32], revision=2))
-        return await reports(unit, subjects)
+        return await reports(*asked, **named)
 
     scene.store.reports = meanwhile  # type: ignore[method-assign]
     await scene.computed()
@@ -148,8 +147,8 @@ async def test_what_another_replica_has_just_computed_is_not_computed_again(stag
     await first.take_in(enrolments())
     heads = second.store.heads
 
-    async def meanwhile() -> Any:
-        found = await heads()
+    async def meanwhile(*asked: Any, **named: Any) -> Any:
+        found = await heads(*asked, **named)
         assert await first.signalling.round() == 1
         return found
 
@@ -175,3 +174,36 @@ async def test_a_unit_with_a_state_of_another_version_waits_until_it_is_made_ane
     await scene.computed()
     assert scene.signals() == [WORSE]
     assert scene.noted() == set(CLASS[:6])
+
+
+async def test_a_unit_that_cannot_be_computed_stays_due_and_hinders_no_other(stage: Stage) -> None:
+    scene = await prepared(stage)
+    await few_worse(scene)
+    broken = Unit(AUTHORITY, "a unit whose students cannot be read")
+    await scene.scoring.ask([broken])
+    students_of = scene.scoring.students_of
+
+    async def failing(unit: Unit, *limit: Any) -> list[str]:
+        if unit == broken:
+            raise ValueError("what is stored is not as it should be")
+        return await students_of(unit, *limit)
+
+    scene.scoring.students_of = failing  # type: ignore[method-assign, assignment]
+    scene.late += 2 * EVERY
+    await scene.signalling.round()
+    assert scene.signals() == [WORSE]
+    assert await scene.due() == {broken}
+
+
+async def test_a_unit_with_more_students_than_any_school_has_says_nothing_and_waits_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await prepared(stage)
+    await few_worse(scene)
+    monkeypatch.setattr("services.scoring.signalling.MOST_MEMBERS", 23)
+    await scene.computed()
+    assert (scene.signals(), await scene.due()) == ([], set())
+    monkeypatch.setattr("services.scoring.signalling.MOST_MEMBERS", 24)
+    await scene.scoring.ask([Unit(AUTHORITY, UNIT)])
+    await scene.computed()
+    assert scene.signals() == [WORSE]

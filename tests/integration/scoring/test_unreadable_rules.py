@@ -12,8 +12,9 @@ from services.scoring.rule_store import RuleStore
 from services.scoring.rules import Levels, Rules
 from shared import metrics
 from tests.builders import AUTHORITY, attendance, pseudonym
+from tests.integration.scoring.kvar import Kvar
 from tests.integration.scoring.stage import Publisher, Stage, batch
-from tests.integration.scoring.test_rules import DAYS, MILD, NOW, STUDENTS, Kvar, class_of_absentees, levels, rescoring
+from tests.integration.scoring.test_rules import DAYS, MILD, NOW, STUDENTS, class_of_absentees, levels, rescoring
 
 pytestmark = pytest.mark.integration
 

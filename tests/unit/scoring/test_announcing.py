@@ -12,6 +12,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.scoring.bounds import MOST_RISES
 from services.scoring.facts import Fact, LessonFact
 from services.scoring.handlers import incoming
 from services.scoring.indicators import Model
@@ -190,3 +191,12 @@ def test_new_rules_withdraw_the_alerts_that_are_open_and_no_others() -> None:
     over.take([attendance(STUDENT, day) for day in DAYS[9:60]])
     assert over.take([], MILD, by_rules=True) == []
     assert over.take([attendance(STUDENT, DAYS[60])], MILD) == []
+
+
+def test_the_newest_rises_alone_can_still_be_withdrawn() -> None:
+    record = StudentRecord(STUDENT, "2480", alerts=MOST_RISES)
+    record.state.raised = [Raised(n, DAYS[0].toordinal(), 1, is_right=True) for n in range(1, MOST_RISES + 1)]
+    marks = [incoming(grade(STUDENT, DAYS[1], course=f"K{n}"), STOCKHOLM).kept.fact for n in range(4)]
+    record.state.apply(marks)
+    announce(Assessed(record, record.state.assess(MODEL), MODEL, Change(marks, NOW, False)), NOW)
+    assert [raised.n for raised in record.state.raised] == list(range(2, MOST_RISES + 2))

@@ -13,7 +13,7 @@ from services.scoring.group_sums import Member
 from services.scoring.rules import DEFAULT
 from services.scoring.signal_unit import UnitJudged, group_subjects, judge_unit, noted
 from shared.events import AnyEvent, ClimateReportedEvent, EnrolmentChangedEvent
-from shared.events.places import Place, Presence, place_of, whereabouts
+from shared.events.places import Place, Presence, latest_begun, place_of, whereabouts
 from tests.builders import STOCKHOLM
 from tests.place_oracle import Where
 from tests.school_cases import (
@@ -70,7 +70,7 @@ def placed(events: Sequence[EnrolmentChangedEvent], day: date) -> Where | None:
         place = place_of(event.data, event.time, STOCKHOLM)
         if place.supersedes(known.get(place.key)):
             known[place.key] = place
-    found = whereabouts(known.values(), day.toordinal())
+    found = whereabouts(latest_begun(known.values(), lambda place: place.begun), day.toordinal())
     if found is None or found.presence not in {Presence.ACTIVE, Presence.PAUSED}:
         return None
     place = found.place

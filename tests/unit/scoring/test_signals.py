@@ -16,10 +16,9 @@ from services.scoring.group_sums import Member, Sums
 from services.scoring.records import Noted, Unit
 from services.scoring.rules import DEFAULT, GroupSignals, Rules
 from services.scoring.signal_messages import Announced, Said, announce, group_reasons
-from services.scoring.signal_unit import UnitJudged, group_subjects, judge_unit, noted
+from services.scoring.signal_unit import UnitJudged, judge_unit, noted
 from services.scoring.signals import Judged, stale_since
 from shared.events import GroupIndicator, GroupSignalChangedEvent
-from shared.events.places import MOST_GROUPS
 from tests.builders import MONDAY, school_days
 
 DAYS = [day.toordinal() for day in school_days(MONDAY, 80)]
@@ -302,9 +301,3 @@ def test_a_student_who_is_named_twice_in_a_group_counts_once() -> None:
     once = students(4, [USUAL] * 40)
     twice = [member._replace(groups=("A", "A")) for member in once]
     assert judge(twice).by_subject == judge(once).by_subject
-
-
-def test_of_too_many_groups_those_of_most_students_are_judged() -> None:
-    others = [Member(f"s{n}", tuple(f"{n}-{code}" for code in range(30)), DAYS[0], 0, {}, []) for n in range(40)]
-    assert "group:A" in judge([*others, *students(5, [USUAL] * 40)]).by_subject
-    assert len(group_subjects("gy", others)) == 1 + MOST_GROUPS
