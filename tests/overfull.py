@@ -17,7 +17,7 @@ from shared.events import (
     EnrolmentChangedEvent,
     GradeRecordedEvent,
 )
-from shared.events.envelope import Code, StaffId
+from shared.events.values import Code, StaffId
 from tests.builders import attendance, enrolment, grade
 
 NOWHERE = "a unit without places"

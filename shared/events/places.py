@@ -11,7 +11,6 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from enum import StrEnum
-from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
 from shared.events.enrolment import EnrolmentChanged, EnrolmentStatus
@@ -26,8 +25,6 @@ protection: whoever shows a student takes such a one for protected."""
 MOST_GROUPS_OF_UNIT = 4_000
 """Groups of a school unit that are looked at each by itself; where its students name more, which no school has, none is. 3,000
 students who are in 15 groups of 20 each have 2,250."""
-GROUPS_BYTES = 8_192
-"""What the codes of a place's groups may take together in UTF-8: the 100 that there may be with 80 bytes each."""
 
 Begun = tuple[int, str]
 """First day and digest of the key: in this order places are the latest begun."""
@@ -96,7 +93,7 @@ def latest_begun(known: Iterable[ItemT], begun: Callable[[ItemT], Begun]) -> lis
 
 
 def place_of(data: EnrolmentChanged, time: datetime, zone: tzinfo) -> Place:
-    """The version of a place that an event states, with as many of its groups, in their order, as `GROUPS_BYTES` hold.
+    """The version of a place that an event states.
 
     `time`: the event's; `zone`: the authority's.
     """
@@ -115,16 +112,11 @@ def place_of(data: EnrolmentChanged, time: datetime, zone: tzinfo) -> Place:
         is_recorded=data.state == "recorded",
         is_paused=data.status is EnrolmentStatus.PAUSED,
         main=data.main,
-        groups=_that_fit(data.groups),
+        groups=tuple(data.groups),
         coaches=tuple(dict.fromkeys(coaches)),
         revision=revision,
         digest=digest,
     )
-
-
-def _that_fit(groups: Sequence[str]) -> tuple[str, ...]:
-    lengths = accumulate(len(code.encode()) for code in groups)
-    return tuple(code for code, until in zip(groups, lengths, strict=True) if until <= GROUPS_BYTES)
 
 
 class Presence(StrEnum):

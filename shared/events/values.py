@@ -264,6 +264,6 @@ class InAll:
 
 
 Groups = Annotated[
-    list[Code], Field(max_length=100, description="codes of groups, 16 KiB in UTF-8 at most in all"), InAll(16 * 1024)
+    list[Code], Field(max_length=100, description="codes of groups, 8 KiB in UTF-8 at most in all"), InAll(8 * 1024)
 ]
 """The groups of one student at one school unit: ten or so, stored and told with everything that is said of the student."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from services.reporting.clock import Clock
+from services.reporting.units import Row, Tally, UnitCounts
 from services.reporting.views import StudentView, merge
 from shared.events import (
     ClimateReported,
@@ -159,3 +161,10 @@ def signal(
     return GroupSignalChangedEvent(
         id=f"{subject}:{unit}:{n}", subject=subject, authority=AUTHORITY, data=data, **ENVELOPE
     )
+
+
+def count(rows: Iterable[Row]) -> UnitCounts:
+    tally = Tally()
+    for row in rows:
+        tally.add(row)
+    return tally.counts()

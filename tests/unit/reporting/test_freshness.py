@@ -11,11 +11,11 @@ from services.reporting import counting
 from services.reporting.clock import Clock
 from services.reporting.counting import FreshnessGauge
 from services.reporting.store import UnitRecord, UnitStore
-from services.reporting.units import Row, count
+from services.reporting.units import Row
 from services.reporting.views import UnitKey
 from shared.events import Level
 from shared.events.places import Presence
-from tests.unit.reporting.builders import MONDAY, noon
+from tests.unit.reporting.builders import MONDAY, count, noon
 
 CLOCK = Clock(ZoneInfo("Europe/Stockholm"), lambda: noon(MONDAY))
 NAME = "kvar_unit_fresh_until_timestamp_seconds"

@@ -10,26 +10,17 @@ import pytest
 from services.reporting.documents import counts_document, read_counts, read_row, student_document
 from services.reporting.store import UnitRecord
 from services.reporting.unit_models import newest_registers
-from services.reporting.units import Row, Tally, UnitCounts, freshness, weekdays_between
+from services.reporting.units import Row, freshness, weekdays_between
 from services.reporting.views import UnitKey
 from shared.events import Level
 from shared.events.places import MOST_GROUPS_OF_UNIT, Presence
-from tests.unit.reporting.builders import FRIDAY, MONDAY, enrolment, risk, view_of
+from tests.unit.reporting.builders import FRIDAY, MONDAY, count, enrolment, risk, view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from services.reporting.views import StudentEvent
     from shared.mongo import Document
 
 ACTIVE, PAUSED, ENDED, UPCOMING = Presence
-
-
-def count(rows: Iterable[Row]) -> UnitCounts:
-    tally = Tally()
-    for row in rows:
-        tally.add(row)
-    return tally.counts()
 
 
 def document_of(*events: StudentEvent) -> Document:

@@ -22,8 +22,8 @@ from tests.builders import STOCKHOLM, attendance, enrolment, pseudonym, school_d
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 DAY = FIRST.toordinal()
 UNIT = Unit("a" * 32, "𝒳" * 128)
-MOST_GROUPS = [f"{number:03}" + "x" * 125 for number in range(100)]
-LONGEST_GROUPS = [f"{number:02}" + "𝒳" * 126 for number in range(32)]
+MOST_GROUPS = [f"{number:03}" + "x" * 78 for number in range(100)]
+LONGEST_GROUPS = [f"{number:02}" + "𝒳" * 126 for number in range(16)]
 
 
 NUMBERS = {"recent_percent": 99.99, "earlier_percent": 0.01, "unit_percent": 33.33, "answers": 1_000_000}

@@ -23,7 +23,7 @@ from services.reporting.views import StudentView, merge
 from services.scoring.handlers import incoming
 from services.scoring.student import from_facts
 from shared.events import EnrolmentChangedEvent, places
-from shared.events.places import GROUPS_BYTES, MOST_PLACES, Begun, Place, latest_begun, place_of
+from shared.events.places import MOST_PLACES, Begun, Place, latest_begun, place_of
 from tests import overfull
 from tests.builders import MONDAY, STOCKHOLM, enrolment, pseudonym
 
@@ -99,18 +99,6 @@ def test_all_services_keep_the_same_places_in_any_order(
             # An earlier place that was left out may have asked for protection.
             assert views[0].protected
             assert situation(statements[0], MONDAY.toordinal(), school_unit=None).protected
-
-
-def test_of_a_places_groups_as_many_count_as_there_is_room_for() -> None:
-    def groups(*codes: str) -> tuple[str, ...]:
-        event = enrolment(STUDENT, groups=codes)
-        return place_of(event.data, event.time, STOCKHOLM).groups
-
-    usual = [f"matematik nivå 2 grupp {n}" for n in range(100)]
-    assert groups(*usual) == tuple(usual)
-    long = [overfull.code(n) for n in range(100)]
-    assert sum(len(each.encode()) for each in long) > GROUPS_BYTES
-    assert groups("NA25a", *long[:99]) == ("NA25a", *long[: (GROUPS_BYTES - 5) // len(long[0].encode())])
 
 
 def test_a_student_with_very_many_places_takes_little_room_in_notify_and_reporting() -> None:
