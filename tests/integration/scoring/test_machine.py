@@ -64,13 +64,16 @@ def test_whatever_happens_all_is_said_once_and_right(world: World) -> None:
 
 @pytest.mark.timeout(3600)
 def test_whatever_happens_to_a_student_at_the_brink_all_is_said_once_and_right(world: World) -> None:
-    live(lambda: ScoringMachine(world, is_crowded=True), EXAMPLES // 2)
+    live(lambda: ScoringMachine(world, is_crowded=True), EXAMPLES // 3)
 
 
 @pytest.mark.timeout(3600)
-def test_whatever_happens_what_is_beyond_a_bound_is_unusable_and_all_else_said_once_and_right(world: World) -> None:
+@pytest.mark.parametrize("only", [None, (0, 6)], ids=["everywhere", "on one new day"])
+def test_whatever_happens_what_is_beyond_a_bound_is_unusable_and_all_else_said_once_and_right(
+    world: World, only: tuple[int, int] | None
+) -> None:
     with mock.patch.multiple(bounds, MOST_LESSONS=1, MOST_MARKS_OF_COURSE=1, MOST_MARKS=3):
-        live(lambda: ScoringMachine(world, are_bounds_small=True), EXAMPLES // 2)
+        live(lambda: ScoringMachine(world, only=only, are_bounds_small=True), EXAMPLES // 3)
 
 
 def live(machine: Callable[[], ScoringMachine], lives: int) -> None:
