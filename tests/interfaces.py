@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 
 HOOKS = Path(__file__).parent / "interfaces_hooks.py"
-RUN_SECONDS = 540
 
 # What the schema cannot know: today's date, whose token it is, and that the kept item of a replay is still bad.
 _EXPECTED = """
@@ -54,7 +53,14 @@ password = {json.dumps(password)}
 
 
 def fuzz(
-    url: str, folder: Path, known: str, *, examples: int, seed: int | None = None, is_short: bool = False
+    url: str,
+    folder: Path,
+    known: str,
+    *,
+    examples: int,
+    seconds: float,
+    seed: int | None = None,
+    is_short: bool = False,
 ) -> Fuzzed:
     """Asks everything that the service's document at `url` offers, rightly and wrongly.
 
@@ -63,6 +69,7 @@ def fuzz(
         folder: for the files of the run.
         known: `credentials`.
         examples: random requests of each operation, beside all that follow from the bounds in its document.
+        seconds: how long it may take.
         seed: of the random ones; None: the same each time.
         is_short: of a body that may come in several media types only the first is tried.
     """
@@ -73,31 +80,26 @@ def fuzz(
     options = ["--checks", "all", "--phases", "examples,coverage,fuzzing", "--warnings", "off", "--continue-on-failure"]
     options += ["--max-examples", str(examples), "--report", "json", "--report-json-path", str(report), "--no-color"]
     options += ["--generation-deterministic"] if seed is None else ["--seed", str(seed)]
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "schemathesis.cli",
-            "--config-file",
-            str(config),
-            "run",
-            str(document),
-            "--url",
-            url,
-            *options,
-        ],
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", str(document)]
+    environment = {**os.environ, "PYTHONPATH": str(HOOKS.parents[1])}
+    with subprocess.Popen(
+        [*command, "--url", url, *options],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(HOOKS.parents[1])},
-        capture_output=True,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=RUN_SECONDS,
-        check=False,
-    )
+    ) as running:
+        try:
+            told, _ = running.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            return Fuzzed(0, 1, f"not done within {seconds:.0f} s\n{running.communicate()[0]}")
     if not report.exists():
-        return Fuzzed(0, 1, ended.stdout + ended.stderr)
+        return Fuzzed(0, 1, told)
     found = json.loads(report.read_text(encoding="utf-8"))
-    mismatches = len(found["failures"]) + len(found["errors"]) + (ended.returncode != 0)
-    return Fuzzed(found["test_cases"]["generated"], mismatches, ended.stdout)
+    mismatches = len(found["failures"]) + len(found["errors"]) + (running.returncode != 0)
+    return Fuzzed(found["test_cases"]["generated"], mismatches, told)
 
 
 def _document(url: str, *, is_short: bool) -> Any:

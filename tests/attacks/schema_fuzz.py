@@ -17,7 +17,8 @@ from tests.attacks.attack import Attack, Finding, Stage
 from tests.extremes import Contract, Event, bases
 from tests.interfaces import credentials, fuzz
 
-EXAMPLES = 200
+EXAMPLES = 100
+SECONDS = {"ingest": 330.0, "scoring": 30.0, "notify": 60.0, "reporting": 90.0}
 
 
 async def _run(stage: Stage) -> list[Finding]:
@@ -32,7 +33,9 @@ async def _run(stage: Stage) -> list[Finding]:
         findings += await _send_extremes(stage)
         for service in SERVICES:
             folder = stage.world.folder / "schemathesis" / service
-            found = await asyncio.to_thread(fuzz, stage.url(service), folder, known, examples=EXAMPLES, seed=seed)
+            found = await asyncio.to_thread(
+                fuzz, stage.url(service), folder, known, examples=EXAMPLES, seconds=SECONDS[service], seed=seed
+            )
             (folder / "report.txt").write_text(found.report, encoding="utf-8")
             told = f"{found.mismatches} in {found.cases} requests (seed {seed})"
             findings.append(
