@@ -13,17 +13,19 @@ import orjson
 
 from deploy.demo.events import Event
 from deploy.local.layout import SERVICES
+from services.reporting.counting import MOST_SHOWN
 from shared.messaging.topology import SIS_EVENTS
-from tests.attacks.attack import Attack, Finding, Stage
+from tests.attacks.attack import LOOK_SECONDS, Attack, Finding, Stage
 
 KEYS = 4000
 REFUSED = 3000
-UNITS = 1200
+UNITS = 1500
 TOGETHER = 500
 MOST_SERIES = 3000
 MOST_BYTES = 512 * 1024
 MOST_SECONDS = 0.5
 LOOKS = 5
+GAUGE_SECONDS = 60.0
 
 
 async def _run(stage: Stage) -> list[Finding]:
@@ -45,12 +47,29 @@ async def _run(stage: Stage) -> list[Finding]:
             await stage.post(stage.hostile, events)
         shown = await stage.scored(stage.hostile, UNITS)
         worked = await stage.worked()
+    left_out = await _units_left_out(stage)
     rows = [await _page(stage, service) for service in SERVICES]
     return [
         Finding("all units shown, nothing left", f"{shown + worked:.1f} s", "all", math.isfinite(shown + worked)),
+        Finding(
+            "units that the gauge leaves out",
+            f"{left_out:.0f}",
+            f"{UNITS - MOST_SHOWN}",
+            left_out == UNITS - MOST_SHOWN,
+        ),
         *rows,
         *watch.findings(),
     ]
+
+
+async def _units_left_out(stage: Stage) -> float:
+    """As soon as the gauge has looked."""
+    deadline = time.monotonic() + GAUGE_SECONDS
+    while not (left_out := await stage.metric("reporting", "kvar_units_without_freshness", authority=stage.hostile)):
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(LOOK_SECONDS)
+    return left_out
 
 
 def _hostile(stage: Stage, number: int) -> Event:
