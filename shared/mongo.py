@@ -125,26 +125,28 @@ def _meaning(error: Exception) -> Meaning:
         return Meaning.UNSTORABLE
     if isinstance(error, PyMongoError) and any(map(error.has_error_label, PASSING_LABELS)):
         return Meaning.OUTAGE
+    failures = _failures(error)
+    if any(not PASSING_LABELS.isdisjoint(failure.get("errorLabels", ())) for failure in failures):
+        return Meaning.OUTAGE
     if isinstance(error, BulkWriteError) and error.details.get("writeConcernErrors"):
         return Meaning.OUTAGE
-    return meaning(_codes(error))
+    return meaning(failure.get("code") for failure in failures)
 
 
-def _codes(error: Exception) -> list[int | None]:
-    """The code of each failure; duplicate keys are none."""
+def _failures(error: Exception) -> list[Mapping[str, Any]]:
+    """What the server answered to each write that failed, else to the command; duplicate keys are no failures."""
     if isinstance(error, BulkWriteError):
-        failures = [*error.details.get("writeErrors", ()), *error.details.get("writeConcernErrors", ())]
-        return [failure.get("code") for failure in failures if failure.get("code") != DUPLICATE_KEY]
-    if isinstance(error, NotPrimaryError) and isinstance(error.details, Mapping):
-        return [error.details.get("code")]
-    return [error.code] if isinstance(error, OperationFailure) else []
+        each = [*error.details.get("writeErrors", ()), *error.details.get("writeConcernErrors", ())]
+        return [failure for failure in each if failure.get("code") != DUPLICATE_KEY]
+    answered = isinstance(error, OperationFailure | NotPrimaryError) and isinstance(error.details, Mapping)
+    return [error.details] if answered else []  # type: ignore[attr-defined]
 
 
 def _described(error: Exception) -> str:
-    codes = sorted({code for code in _codes(error) if code is not None})[:_MOST_CODES]
-    if not codes:
+    names = {code: name for failure in _failures(error) if (code := failure.get("code")) and (name := code_name(code))}
+    if not names:
         return named(error)
-    return ", ".join([type(error).__name__, *(f"{code_name(code)} ({code})" for code in codes)])
+    return ", ".join([type(error).__name__, *(f"{names[code]} ({code})" for code in sorted(names)[:_MOST_CODES])])
 
 
 async def bulk_write(collection: Collection, operations: Sequence[WriteOperation]) -> BulkOutcome:
@@ -161,7 +163,7 @@ async def bulk_write(collection: Collection, operations: Sequence[WriteOperation
             result = await collection.bulk_write(operations, ordered=False)
         except BulkWriteError as error:
             details = error.details
-            if _codes(error) or details.get("writeConcernErrors"):
+            if _failures(error):
                 raise
             return BulkOutcome(
                 frozenset(failure["index"] for failure in details["writeErrors"]),

@@ -179,7 +179,9 @@ UNSTORABLE = {
 
 _UNCLEAR = {1: "InternalError", 8: "UnknownError"}
 
-PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "SystemOverloadedError", "RetryableError")
+PASSING_LABELS = frozenset(
+    {"RetryableWriteError", "TransientTransactionError", "SystemOverloadedError", "RetryableError"}
+)
 """Labels by which the server says, of any code, that the same may succeed later."""
 
 
@@ -193,9 +195,9 @@ def meaning(codes: Iterable[int | None]) -> Meaning:
     return next((one for one in (Meaning.OUTAGE, Meaning.UNSTORABLE) if one in each), Meaning.UNCLEAR)
 
 
-def code_name(code: int) -> str:
-    """What the server calls it, as far as it is known here."""
-    return (OUTAGES | UNSTORABLE | _UNCLEAR).get(code, "unknown")
+def code_name(code: int) -> str | None:
+    """What the server calls it, if it is known here."""
+    return (OUTAGES | UNSTORABLE | _UNCLEAR).get(code)
 
 
 def _meaning(code: int | None) -> Meaning:

@@ -59,5 +59,6 @@ class AlarmWatch:
             if is_blocked(self._broker):
                 limits, self._limits = self._limits, set()
                 for limit in limits:
-                    limit.reschedule(0)
+                    if not limit.expired():
+                        limit.reschedule(0)
             await asyncio.sleep(LOOK_SECONDS)

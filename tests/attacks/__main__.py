@@ -21,12 +21,19 @@ from deploy.local.folder import locked, sweep
 from deploy.local.layout import load_or_make_secrets
 from deploy.local.processes import StartError
 from deploy.local.signals import stop_like_ctrl_c
-from tests.attacks import one_student, queued_flood, schema_fuzz
+from tests.attacks import hostile_labels, one_student, queued_flood, schema_fuzz, sick_database
 from tests.attacks.attack import HOSTILE, OTHER, Attack, stage
 from tests.attacks.finding import Finding
 from tests.chaos.world import forget_data
 
-ATTACKS: tuple[Attack, ...] = (queued_flood.ATTACK, schema_fuzz.ATTACK, one_student.ATTACK, one_student.FULL)
+ATTACKS: tuple[Attack, ...] = (
+    queued_flood.ATTACK,
+    schema_fuzz.ATTACK,
+    one_student.ATTACK,
+    one_student.FULL,
+    hostile_labels.ATTACK,
+    sick_database.ATTACK,
+)
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 RUNS = Path(__file__).parents[2] / "var" / "attacks" / "running"
 KEPT = RUNS.parent

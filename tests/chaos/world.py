@@ -27,6 +27,7 @@ from deploy.local.layout import PORTS_OF_A_RUN, SERVICES, Ports, Secrets
 from deploy.local.ports import HOST, free_ports, free_row
 from deploy.local.processes import Child, Program
 from deploy.local.stack import mail_sink_program, readiness, service_programs
+from tests.mongo_proxy import MongoProxy
 from tests.proxy import Proxy
 
 DATABASE = "kvar"
@@ -74,7 +75,7 @@ class Replica:
     process: Process
     url: str
     to_broker: Proxy
-    to_database: Proxy
+    to_database: MongoProxy
 
     @property
     def name(self) -> str:
@@ -153,7 +154,7 @@ def _replica(template: Program, number: int, ports: Ports, folder: Path, spare: 
     """The first replica of ingest has the port where notify asks for names."""
     http = ports.service(template.name) if number == 1 else next(spare)
     to_broker = Proxy(next(spare), HOST, ports.broker.amqp)
-    to_database = Proxy(next(spare), HOST, ports.database)
+    to_database = MongoProxy(next(spare), HOST, ports.database)
     environment = {
         **template.environment,
         "KVAR_HTTP_PORT": str(http),

@@ -151,6 +151,7 @@ async def test_other_errors_are_told_apart_wherever_they_are_met(
         pytest.param(concern_failed(424242), Outage, id="a write concern that nobody knows"),
         pytest.param(failed(424242, ["RetryableWriteError"]), Outage, id="a label of retryable writes"),
         pytest.param(failed(424242, ["TransientTransactionError"]), Outage, id="a label of transactions"),
+        pytest.param(failed(462, ["SystemOverloadedError"]), Outage, id="a label of overload"),
     ],
 )
 @pytest.mark.parametrize("call", [one_write, many_writes])
@@ -231,6 +232,25 @@ async def test_a_duplicate_key_is_an_outcome_beside_other_failures_an_error(
     both["writeErrors"].append({"index": 1, "code": 14031, "errmsg": PLANTED})
     proxy.faults[:] = [Fault(both, WRITES)]
     assert type(await caught(mongo.bulk_write(things, known))) is Outage
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (failed(14031), "the database: OperationFailure, OutOfDiskSpace (14031)"),
+        (failed(10107), "the database: NotPrimaryError, NotWritablePrimary (10107)"),
+        (failed(424242), "the database: OperationFailure: Planted (424242)"),
+        (write_failed(17419), "the database: BulkWriteError, DocumentTooLargeAfterUpdate (17419)"),
+        (write_failed(424242), "the database: BulkWriteError: (65)"),
+    ],
+    ids=["full", "not primary", "unknown", "too large", "unknown, of one write"],
+)
+async def test_errors_say_what_the_server_calls_them(
+    sick: tuple[MongoProxy, mongo.Collection], answer: dict[str, Any], text: str
+) -> None:
+    proxy, things = sick
+    proxy.faults[:] = [Fault(answer, WRITES)]
+    assert str(await caught(many_writes(things))) == text
 
 
 async def test_errors_hold_nothing_of_what_was_written(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import weakref
 
 import aiormq
@@ -143,7 +142,6 @@ def test_an_error_that_is_kept_keeps_nothing_else() -> None:
         failing(held)
     except ValueError as caught:
         error = caught
-    gc.collect()
     assert held[0]() is not None
     without_frames(error)
     assert held[0]() is None

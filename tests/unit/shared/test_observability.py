@@ -44,6 +44,9 @@ async def test_readiness_names_what_is_missing() -> None:
     async def away() -> None:
         raise Outage("the database: connection refused")
 
+    async def broken() -> None:
+        raise ValueError("a text that may hold anything")
+
     health = Health()
     assert await health.missing() == {"start": "starting"}
     health.starting = None
@@ -51,3 +54,5 @@ async def test_readiness_names_what_is_missing() -> None:
     assert await health.missing() == {}
     health.checks["database"] = away
     assert await health.missing() == {"database": "the database: connection refused"}
+    health.checks["work"] = broken
+    assert (await health.missing())["work"] == "ValueError"
