@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ LONGEST_HEAD = 16 * 1024
 """Bytes of a request's line and headers."""
 SLOWEST_READER = 16 * 1024
 """Bytes a second that a client takes of its answer at least."""
+ACCEPTED_TOGETHER = 16
 FREE_CHUNKS = 1000
 SMALLEST_CHUNK = 256
 """Bytes of a chunk of a body, on average, after the first thousand: the parser takes 10 µs for each, however small."""
@@ -64,7 +66,16 @@ def build_server(app: ASGIApp, *, host: str, port: int, limits: ServerLimits | N
     limits = limits or ServerLimits()
     # What clients send wrong is no news for the operator; what goes wrong here is.
     logging.getLogger(_Connection.logger_name).setLevel(logging.ERROR)
-    return uvicorn.Server(_Config(_Crowd(app, limits.requests), host, port, limits))
+    return _Server(_Config(_Crowd(app, limits.requests), host, port, limits))
+
+
+class _Server(uvicorn.Server):
+    async def _serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens. uvloop accepts one connection in each round of the loop for each socket, so it is given the same one often."""
+        if sockets is None:
+            listening = self.config.bind_socket()
+            sockets = [listening, *(listening.dup() for _ in range(ACCEPTED_TOGETHER - 1))]
+        await super()._serve(sockets)
 
 
 class _Config(uvicorn.Config):
@@ -117,6 +128,9 @@ class _Connection(H11Protocol):
         self._look()
 
     def on_response_complete(self) -> None:
+        if self.conn.their_state is h11.DONE and self.conn.trailing_data[0].strip():
+            # Requests sent ahead of the answers, which no usual client does, would be worked on without a pause.
+            self.transport.close()
         super().on_response_complete()
         self._look()
 
@@ -208,7 +222,11 @@ class _Crowd:
         if scope["type"] != "http" or scope["path"] == LIVE_PATH:
             await self._app(scope, receive, send)
         elif self._in_work >= self._most:
-            headers = [(b"content-type", b"application/problem+json"), (b"retry-after", b"5")]
+            headers = [
+                (b"content-type", b"application/problem+json"),
+                (b"retry-after", b"5"),
+                (b"connection", b"close"),
+            ]
             await send({"type": "http.response.start", "status": 503, "headers": headers})
             await send({"type": "http.response.body", "body": _CROWDED})
         else:

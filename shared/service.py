@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import sys
@@ -13,8 +14,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import orjson
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from shared import mongo
 from shared.errors import Outage
@@ -80,8 +82,18 @@ def build_app(running: Running, start: Start, *, title: str, description: str) -
             await stack.aclose()
             await _close(running.database)
 
-    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, openapi_url=None)
     app.state.running = running
+
+    @functools.cache
+    def document() -> bytes:
+        return orjson.dumps(app.openapi())
+
+    # FastAPI's own route writes it anew for each request, which anybody may make.
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi_document() -> Response:
+        return Response(document(), media_type="application/json")
+
     app.include_router(operations_router(running.health))
     return app
 
