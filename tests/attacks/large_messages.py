@@ -13,7 +13,7 @@ from shared.messaging.topology import SIS_EVENTS
 from tests.attacks.attack import Attack, Finding, Stage
 
 LARGEST, LARGEST_BYTES = 12, 20 << 20
-LARGE, LARGE_BYTES = 600, 1 << 20
+LARGE, LARGE_BYTES = 600, 1_000_000
 KEPT_SECONDS = 60.0
 
 
