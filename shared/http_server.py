@@ -12,6 +12,7 @@ import logging
 import resource
 import socket
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -20,7 +21,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from uvicorn.server import ServerState
 
 LIVE_PATH = "/health/live"
@@ -33,6 +34,10 @@ ACCEPTED_TOGETHER = 16
 FREE_CHUNKS = 1000
 SMALLEST_CHUNK = 256
 """Bytes of a chunk of a body, on average, after the first thousand: the parser takes 10 µs for each, however small."""
+
+TOLD_TO_WAIT = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+STATUS = "kvar.status"
+"""Where a request's scope holds the status of its answer."""
 
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _CROWDED = orjson.dumps(
@@ -54,11 +59,14 @@ class ServerLimits:
         requests: in work at once; `/health/live` does not count and is always taken.
         awaited_seconds: how long a client is awaited: until the whole head of a request has come since the connection was made
             or the last answer given (what is left of that one's body is thrown away meanwhile), and for what it has to read.
+        pause_seconds: how long nothing more is read from a client that was told to wait (429, 503), so that one who asks again
+            at once does not take the time of others.
     """
 
     connections: int = 1000
-    requests: int = 200
+    requests: int = 500
     awaited_seconds: float = 10.0
+    pause_seconds: float = 1.0
 
 
 def build_server(app: ASGIApp, *, host: str, port: int, limits: ServerLimits | None = None) -> uvicorn.Server:
@@ -94,6 +102,7 @@ class _Config(uvicorn.Config):
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.most_connections = min(limits.connections, files // 2)
         self.awaited_seconds = limits.awaited_seconds
+        self.pause_seconds = limits.pause_seconds
         self.awaited: dict[_Connection, None] = {}
         """The connections whose clients have something to do, the longest awaited first."""
 
@@ -132,6 +141,9 @@ class _Connection(H11Protocol):
             # Requests sent ahead of the answers, which no usual client does, would be worked on without a pause.
             self.transport.close()
         super().on_response_complete()
+        if self.scope.get(STATUS) in TOLD_TO_WAIT and not self.transport.is_closing():
+            self.flow.pause_reading()
+            self.loop.call_later(self._limits.pause_seconds, self._read_again)
         self._look()
 
     def pause_writing(self) -> None:
@@ -157,6 +169,10 @@ class _Connection(H11Protocol):
         self._stop_waiting()
         self.connections.discard(self)
         self.transport.abort()
+
+    def _read_again(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _look(self) -> None:
         """Whether the client is awaited, after whatever happened."""
@@ -211,7 +227,7 @@ class _Parser(h11.Connection):
 
 
 class _Crowd:
-    """Answers 503 while too many requests are in work."""
+    """Answers 503 while too many requests are in work; notes how each was answered."""
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
@@ -219,19 +235,29 @@ class _Crowd:
         self._in_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                scope[STATUS] = message["status"]
+            await send(message)
+
         if scope["type"] != "http" or scope["path"] == LIVE_PATH:
             await self._app(scope, receive, send)
         elif self._in_work >= self._most:
-            headers = [
-                (b"content-type", b"application/problem+json"),
-                (b"retry-after", b"5"),
-                (b"connection", b"close"),
-            ]
-            await send({"type": "http.response.start", "status": 503, "headers": headers})
-            await send({"type": "http.response.body", "body": _CROWDED})
+            await _answer_crowded(noting)
         else:
             self._in_work += 1
             try:
-                await self._app(scope, receive, send)
+                await self._app(scope, receive, noting)
             finally:
                 self._in_work -= 1
+
+
+async def _answer_crowded(send: Send) -> None:
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(_CROWDED)).encode()),
+        (b"retry-after", b"5"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": HTTPStatus.SERVICE_UNAVAILABLE.value, "headers": headers})
+    await send({"type": "http.response.body", "body": _CROWDED})

@@ -25,7 +25,8 @@ LONGEST_CONTENT = 64 * 1024
 KEPT = timedelta(days=90)
 MOST_KEPT = 10_000
 """Items of one authority: 640 MB where each is of the longest, some 10 MB of usual ones."""
-TRIMMED_TOGETHER = 500
+ROUNDS_OF_ROOM = 5
+"""A fifth of the most is added before the oldest are removed: looking for them takes as long as adding hundreds."""
 PAGE_LENGTH = 4 * 1024 * 1024
 """Characters of content after which a page ends, however many items were asked for."""
 READ_TOGETHER = 50
@@ -81,7 +82,7 @@ class RejectedItems:
     """The collection `rejected`."""
 
     def __init__(self, database: Database, most_kept: int = MOST_KEPT) -> None:
-        """`most_kept`: items of one authority; a few hundred more may be there for a moment."""
+        """`most_kept`: items of one authority, up to a fifth more for a moment."""
         self._most_kept = most_kept
         self._items: Collection = database["rejected"]
         self._added: Counter[str | None] = Counter()
@@ -118,22 +119,21 @@ class RejectedItems:
 
     async def _make_room(self, items: Sequence[Rejected]) -> None:
         self._added.update(item.authority for item in items)
-        for authority in [each for each, added in self._added.items() if added >= TRIMMED_TOGETHER]:
+        for authority in [each for each, added in self._added.items() if added >= self._most_kept // ROUNDS_OF_ROOM]:
             del self._added[authority]
             await self._trim(authority)
 
     async def _trim(self, authority: str | None) -> None:
-        """Removes the oldest items of an authority beyond the most."""
-        while True:
-            with outages():
-                newest_first = self._items.find({"authority": authority}, {"_id": 1}).sort(
-                    [("received_at", DESCENDING), ("_id", DESCENDING)]
+        """Removes the oldest items of an authority beyond the most, and those that came together with the last of them."""
+        newest_first = [("received_at", DESCENDING), ("_id", DESCENDING)]
+        fields = {"received_at": True}
+        with outages():
+            found = self._items.find({"authority": authority}, fields).sort(newest_first).skip(self._most_kept).limit(1)
+            for last in await found.to_list(1):
+                gone = await self._items.delete_many(
+                    {"authority": authority, "received_at": {"$lte": last["received_at"]}}
                 )
-                beyond = await newest_first.skip(self._most_kept).limit(TRIMMED_TOGETHER).to_list(TRIMMED_TOGETHER)
-                if not beyond:
-                    return
-                await self._items.delete_many({"_id": {"$in": [each["_id"] for each in beyond]}})
-            metrics.REJECTED_DROPPED.labels(authority or "unknown").inc(len(beyond))
+                metrics.REJECTED_DROPPED.labels(authority or "unknown").inc(gone.deleted_count)
 
     async def find(self, item_id: str, authority: str | None) -> Rejected | None:
         """One item. `authority` None: whoever's it is."""

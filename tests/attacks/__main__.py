@@ -25,6 +25,7 @@ from tests.attacks import (
     junk_lines,
     large_messages,
     many_connections,
+    many_requests,
     queued_flood,
     refused_items,
     slow_uploads,
@@ -39,6 +40,7 @@ ATTACKS: tuple[Attack, ...] = (
     junk_lines.ATTACK,
     refused_items.ATTACK,
     many_connections.ATTACK,
+    many_requests.ATTACK,
     large_messages.ATTACK,
 )
 BY_NAME = {attack.name: attack for attack in ATTACKS}

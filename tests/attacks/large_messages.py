@@ -68,7 +68,7 @@ async def _refusals(stage: Stage) -> float:
 
 ATTACK = Attack(
     name="large-messages",
-    about=f"{LARGEST} messages of {LARGEST_BYTES >> 20} MiB and {LARGE} of {LARGE_BYTES >> 20} MiB over AMQP",
+    about=f"{LARGEST} messages of {LARGEST_BYTES >> 20} MiB and {LARGE} of {LARGE_BYTES} bytes over AMQP",
     run=_run,
     seconds=240,
 )

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-UPLOAD = (
+_UPLOAD = (
     "POST /v1/events HTTP/1.1\r\n"
     "Host: kvar\r\n"
     "Authorization: Bearer {token}\r\n"
@@ -18,7 +18,11 @@ UPLOAD = (
     "Content-Length: {length}\r\n"
     "\r\n"
 )
-"""The head of a request that publishes events."""
+
+
+def upload_head(token: str, length: int) -> bytes:
+    """The head of a request that publishes events, whose body is to follow."""
+    return _UPLOAD.format(token=token, length=length).encode()
 
 
 @asynccontextmanager

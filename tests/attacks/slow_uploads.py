@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 from tests.attacks.attack import Attack, Finding, Stage
-from tests.attacks.raw_http import UPLOAD, answer_to
+from tests.attacks.raw_http import answer_to, upload_head
 
 SILENT = 40
 TRICKLING = 40
@@ -16,7 +16,7 @@ AIM_SECONDS = 30.0
 
 
 async def _run(stage: Stage) -> list[Finding]:
-    head = UPLOAD.format(token=stage.token(stage.hostile), length=LENGTH).encode()
+    head = upload_head(stage.token(stage.hostile), LENGTH)
     url = stage.url("ingest")
     async with stage.watching() as watch:
         answers = await asyncio.gather(
