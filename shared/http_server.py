@@ -11,7 +11,7 @@ import asyncio
 import logging
 import resource
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
     from uvicorn.server import ServerState
 
 LIVE_PATH = "/health/live"
@@ -34,10 +34,6 @@ ACCEPTED_TOGETHER = 16
 FREE_CHUNKS = 1000
 SMALLEST_CHUNK = 256
 """Bytes of a chunk of a body, on average, after the first thousand: the parser takes 10 µs for each, however small."""
-
-TOLD_TO_WAIT = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-STATUS = "kvar.status"
-"""Where a request's scope holds the status of its answer."""
 
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _CROWDED = orjson.dumps(
@@ -56,22 +52,22 @@ class ServerLimits:
 
     Attributes:
         connections: open at once. Half of the files that the process may open, if that is less.
-        requests: in work at once; `/health/live` does not count and is always taken.
+        requests: in work at once, and half of the connections at most; `/health/live` does not count and is always taken.
         awaited_seconds: how long a client is awaited: until the whole head of a request has come since the connection was made
             or the last answer given (what is left of that one's body is thrown away meanwhile), and for what it has to read.
-        pause_seconds: how long nothing more is read from a client that was told to wait (429, 503), so that one who asks again
-            at once does not take the time of others.
     """
 
     connections: int = 1000
     requests: int = 500
     awaited_seconds: float = 10.0
-    pause_seconds: float = 1.0
 
 
 def build_server(app: ASGIApp, *, host: str, port: int, limits: ServerLimits | None = None) -> uvicorn.Server:
     """The server of an application, not yet running."""
     limits = limits or ServerLimits()
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    connections = min(limits.connections, files // 2)
+    limits = replace(limits, connections=connections, requests=min(limits.requests, connections // 2))
     # What clients send wrong is no news for the operator; what goes wrong here is.
     logging.getLogger(_Connection.logger_name).setLevel(logging.ERROR)
     return _Server(_Config(_Crowd(app, limits.requests), host, port, limits))
@@ -99,10 +95,7 @@ class _Config(uvicorn.Config):
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.most_connections = min(limits.connections, files // 2)
-        self.awaited_seconds = limits.awaited_seconds
-        self.pause_seconds = limits.pause_seconds
+        self.limits = limits
         self.awaited: dict[_Connection, None] = {}
         """The connections whose clients have something to do, the longest awaited first."""
 
@@ -122,15 +115,16 @@ class _Connection(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self.logger = logging.getLogger(self.logger_name)
         self.conn = _Parser(h11.SERVER, LONGEST_HEAD)
-        self._limits = config
+        self._limits = config.limits
+        self._awaited = config.awaited
         self._timer: asyncio.TimerHandle | None = None
         self._unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._look()
-        if len(self.connections) > self._limits.most_connections:
-            next(iter(self._limits.awaited)).drop()
+        if len(self.connections) > self._limits.connections:
+            next(iter(self._awaited)).drop()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -141,9 +135,6 @@ class _Connection(H11Protocol):
             # Requests sent ahead of the answers, which no usual client does, would be worked on without a pause.
             self.transport.close()
         super().on_response_complete()
-        if self.scope.get(STATUS) in TOLD_TO_WAIT and not self.transport.is_closing():
-            self.flow.pause_reading()
-            self.loop.call_later(self._limits.pause_seconds, self._read_again)
         self._look()
 
     def pause_writing(self) -> None:
@@ -170,10 +161,6 @@ class _Connection(H11Protocol):
         self.connections.discard(self)
         self.transport.abort()
 
-    def _read_again(self) -> None:
-        if not self.transport.is_closing():
-            self.flow.resume_reading()
-
     def _look(self) -> None:
         """Whether the client is awaited, after whatever happened."""
         is_in_work = self.cycle is not None and not self.cycle.response_complete
@@ -183,12 +170,12 @@ class _Connection(H11Protocol):
             self._wait()
 
     def _wait(self) -> None:
-        self._limits.awaited[self] = None
+        self._awaited[self] = None
         self._unread = self.transport.get_write_buffer_size()
         self._timer = self.loop.call_later(self._limits.awaited_seconds, self._waited)
 
     def _stop_waiting(self) -> None:
-        self._limits.awaited.pop(self, None)
+        self._awaited.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -227,7 +214,7 @@ class _Parser(h11.Connection):
 
 
 class _Crowd:
-    """Answers 503 while too many requests are in work; notes how each was answered."""
+    """Answers 503 while too many requests are in work."""
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
@@ -235,19 +222,14 @@ class _Crowd:
         self._in_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def noting(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                scope[STATUS] = message["status"]
-            await send(message)
-
         if scope["type"] != "http" or scope["path"] == LIVE_PATH:
             await self._app(scope, receive, send)
         elif self._in_work >= self._most:
-            await _answer_crowded(noting)
+            await _answer_crowded(send)
         else:
             self._in_work += 1
             try:
-                await self._app(scope, receive, noting)
+                await self._app(scope, receive, send)
             finally:
                 self._in_work -= 1
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -49,6 +49,7 @@ class DoorLimits:
         work, work_each: requests of which some hundred items are archived and published at the same time; more would only wait
             for the same database.
         work_seconds: how long the work on a request may take, its waiting included.
+        pause_seconds: before one who has no place hears so.
         body_seconds, body_rate: how long a body may take, and how many bytes a second prolong that.
     """
 
@@ -59,6 +60,7 @@ class DoorLimits:
     work: int = 4
     work_each: int = 3
     work_seconds: float = 60.0
+    pause_seconds: float = 1.0
     body_seconds: float = 15.0
     body_rate: int = 64 * 1024
 
@@ -82,7 +84,7 @@ class HttpDoor:
             Problem: the request as a whole cannot be taken.
             Outage: broker or database are away.
         """
-        with self.admission(authority, _declared_length(request)):
+        async with self.admission(authority, _declared_length(request)):
             items = await self._read_items(request)
             speaks_for = frozenset({authority})
             return await self.receive(authority, [Arrival(item, speaks_for, authority) for item in items])
@@ -104,22 +106,17 @@ class HttpDoor:
         except TimeoutError as error:
             raise unavailable("It took too long. Nothing can be told as accepted; send the same again.") from error
 
-    @contextmanager
-    def admission(self, publisher: str, size: int) -> Iterator[None]:
+    @asynccontextmanager
+    async def admission(self, publisher: str, size: int) -> AsyncIterator[None]:
         """A place for one request as long as the block lasts. `size`: bytes that it needs room for.
 
         Raises:
-            Problem: 429 when this publisher has no place left, 503 when nobody has.
+            Problem: 429 when this publisher has no place left, 503 when nobody has; after a pause, so that who asks again at once
+                does not take the time of the others.
         """
-        limits = self._limits
-        if self._admitted[publisher] >= limits.requests_each or self._room[publisher] + size > limits.room_each:
-            detail = (
-                f"Too much of yours at once: at most {limits.requests_each} requests, {limits.room_each // MEBIBYTE} MiB. "
-                "Nothing was accepted; send the same again."
-            )
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-        if self._admitted.total() >= limits.requests or self._room.total() + size > limits.room:
-            raise unavailable("Too many requests at once. Nothing was accepted.")
+        if (refusal := self._refusal(publisher, size)) is not None:
+            await asyncio.sleep(self._limits.pause_seconds)
+            raise refusal
         self._admitted[publisher] += 1
         self._room[publisher] += size
         try:
@@ -127,6 +124,18 @@ class HttpDoor:
         finally:
             self._admitted[publisher] -= 1
             self._room[publisher] -= size
+
+    def _refusal(self, publisher: str, size: int) -> Problem | None:
+        limits = self._limits
+        if self._admitted[publisher] >= limits.requests_each or self._room[publisher] + size > limits.room_each:
+            detail = (
+                f"Too much of yours at once: at most {limits.requests_each} requests, {limits.room_each // MEBIBYTE} MiB. "
+                "Nothing was accepted; send the same again."
+            )
+            return Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+        if self._admitted.total() >= limits.requests or self._room.total() + size > limits.room:
+            return unavailable("Too many requests at once. Nothing was accepted.")
+        return None
 
     async def _read_items(self, request: Request) -> list[bytes]:
         if request.headers.get("content-encoding", "identity").lower() != "identity":

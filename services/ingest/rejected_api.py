@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
@@ -74,7 +74,7 @@ class RejectedDesk:
         following = _cursor(found.items[-1]) if found.is_cut else None
         return RejectedPage(items=[_answer(item) for item in found.items], next=following)
 
-    def admission(self, authority: str) -> AbstractContextManager[None]:
+    def admission(self, authority: str) -> AbstractAsyncContextManager[None]:
         """A place at the door for reading a page."""
         return self._door.admission(authority, PAGE_LENGTH)
 
@@ -126,7 +126,7 @@ def router(desk: RejectedDesk, access: Access) -> APIRouter:
     @routes.get("/v1/rejected", tags=["rejected"], responses=faults | problems.responses(HTTPStatus.TOO_MANY_REQUESTS))
     async def list_own(authority: publisher, limit: Limit = PAGE, after: After = None) -> RejectedPage:
         """List what was refused of the own authority's items."""
-        with desk.admission(authority):
+        async with desk.admission(authority):
             return await desk.page(authority, limit, after)
 
     @routes.get("/v1/rejected/{item_id}", tags=["rejected"], responses=faults)

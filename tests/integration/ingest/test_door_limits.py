@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 SLOW, OTHER = "2480", "1480"
-PATIENT = DoorLimits(requests_each=2, body_seconds=60.0, body_rate=MEBIBYTE)
+PATIENT = DoorLimits(requests_each=2, pause_seconds=0.01, body_seconds=60.0, body_rate=MEBIBYTE)
 HEAD = (
     "POST /v1/events HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\nContent-Type: application/x-ndjson\r\n"
     "Content-Length: {length}\r\n\r\n"

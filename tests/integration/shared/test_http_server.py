@@ -35,10 +35,6 @@ def application() -> FastAPI:
     async def large() -> Response:
         return Response(b"x" * LARGE)
 
-    @app.get("/busy", status_code=429)
-    async def busy() -> str:
-        return "later"
-
     @app.get("/waits")
     async def waits() -> str:
         await app.state.go.wait()
@@ -150,19 +146,6 @@ async def test_more_requests_than_can_be_are_answered_503_but_not_the_one_for_li
         app.state.go.set()
         assert {answer.status_code for answer in await asyncio.gather(*working)} == {200}
         assert (await http.get("/large")).status_code == 200
-
-
-async def test_who_is_told_to_wait_and_asks_at_once_is_heard_after_a_pause() -> None:
-    async with served(replace(SHORT, awaited_seconds=5.0, pause_seconds=0.5)) as (server, _, _):
-        client = await server.open(b"GET /busy HTTP/1.1\r\nHost: test\r\n\r\n")
-        loop = asyncio.get_running_loop()
-        assert await client.line() == b"HTTP/1.1 429 Too Many Requests\r\n"
-        told = loop.time()
-        client.writer.write(GET)
-        async with asyncio.timeout(20):
-            await client.reader.readuntil(b"HTTP/1.1 200 OK")
-        assert loop.time() - told >= 0.4
-        client.close()
 
 
 @pytest.mark.parametrize(
