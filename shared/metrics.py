@@ -57,6 +57,12 @@ CONTRADICTIONS = BoundedCounter(
     "them (`kvar rejected list`), ask the school; what is right comes in by `kvar rejected replay --confirm`.",
     ["authority", "kind"],
 )
+REJECTED_DROPPED = Counter(
+    "kvar_ingest_rejected_dropped_total",
+    "Kept refused items that made room for newer ones of the same authority (10,000 each). Rising: its publisher sends the same "
+    "fault over and over; tell it what `kvar rejected list` says.",
+    ["authority"],
+)
 UNPUBLISHED_AGE = Gauge(
     "kvar_ingest_unpublished_age_seconds",
     "Age of the oldest archived event that is not yet published, but for those set aside. Over 60: the sweeper or the broker is "

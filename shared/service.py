@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import sys
@@ -13,13 +14,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import uvicorn
+import orjson
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from shared import mongo, problems
 from shared.error_text import named
 from shared.errors import Outage
+from shared.http_server import build_server
 from shared.messaging.alarm import ALARM, is_blocked
 from shared.messaging.broker import attached, build_broker, declare_topology, prove_that_messages_are_taken
 from shared.messaging.failures import Failures
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
 
 GC_THRESHOLDS = (50_000, 20, 50)
 """Young collections every 700 objects cost a tenth of the throughput of a service that makes thousands a batch."""
-SHUTDOWN_SECONDS = 20
+STARTUP_FAILED = 3
 CLOSE_SECONDS = 2.0
+STOP_SECONDS = 20.0
+"""More than handlers get to finish what they have in hand."""
 CHECK_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
@@ -89,8 +93,18 @@ def build_app(
             await stack.aclose()
             await _close(running.database)
 
-    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, openapi_url=None)
     app.state.running = running
+
+    @functools.cache
+    def document() -> bytes:
+        return orjson.dumps(app.openapi())
+
+    # FastAPI's own route writes it anew for each request, which anybody may make.
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi_document() -> Response:
+        return Response(document(), media_type="application/json")
+
     app.include_router(operations_router(running.health))
     problems.install(app, show)
     return app
@@ -156,7 +170,7 @@ async def _stop(broker: RabbitBroker) -> None:
     if connection is not None and connection.close_called:
         return
     try:
-        async with asyncio.timeout(CLOSE_SECONDS if is_blocked(broker) else SHUTDOWN_SECONDS):
+        async with asyncio.timeout(CLOSE_SECONDS if is_blocked(broker) else STOP_SECONDS):
             await broker.stop()
     except Exception as error:  # noqa: BLE001 - what else is open must still be closed
         logger.warning("the connection to the broker was not closed in order", extra={"error": error})
@@ -214,12 +228,8 @@ def run(name: str, build: Callable[[Settings], FastAPI]) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    uvicorn.run(
-        app,
-        host=settings.http_host,
-        port=settings.http_port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        server_header=False,
-    )
+    server = build_server(app, host=settings.http_host, port=settings.http_port)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(STARTUP_FAILED)

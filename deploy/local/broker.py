@@ -36,6 +36,9 @@ FAST_COUNTS_SECONDS = 0.1
 4 % with the default; RabbitMQ's own is 5 s."""
 COUNTS_SECONDS = 0.5
 
+MOST_BYTES_A_MESSAGE = 1 << 20
+"""As in `deploy/rabbitmq/rabbitmq.conf`."""
+
 # The journal of quorum queues is also held in memory: 64 MB of it instead of 512 keeps the node small.
 _CONFIGURATION = """\
 listeners.tcp.local = {host}:{amqp}
@@ -44,6 +47,7 @@ management.tcp.port = {management}
 prometheus.tcp.ip = {host}
 prometheus.tcp.port = {metrics}
 raft.wal_max_size_bytes = 64000000
+max_message_size = {message_bytes}
 log.file = false
 log.console = true
 log.console.level = info
@@ -138,7 +142,7 @@ def server_script() -> Path:
 
 def _write_settings(folder: Path, ports: BrokerPorts, counts_seconds: float) -> None:
     files = {
-        "rabbitmq.conf": _CONFIGURATION.format(host=HOST, **asdict(ports)),
+        "rabbitmq.conf": _CONFIGURATION.format(host=HOST, message_bytes=MOST_BYTES_A_MESSAGE, **asdict(ports)),
         "advanced.config": _ADVANCED_CONFIGURATION.format(milliseconds=1000 * counts_seconds),
         "enabled_plugins": _PLUGINS,
     }

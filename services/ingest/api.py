@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -40,11 +39,15 @@ class ItemAnswer(BaseModel):
 
 
 class Receipt(BaseModel):
-    """What became of all items. `items` holds the rejected ones, and every one with `?items=all`."""
+    """What became of all items. `items` holds the rejected ones, and every one with `?items=all`.
+
+    `not_kept`: how many of the rejected ones are only summed up in `/v1/rejected`, since there are more than a hundred.
+    """
 
     accepted: int
     duplicate: int
     rejected: int
+    not_kept: int = 0
     items: list[ItemAnswer]
 
 
@@ -62,7 +65,7 @@ class PersonAnswer(BaseModel):
 EVENT = {"$ref": "#/components/schemas/DoorEvent"}
 REQUEST_BODY = {
     "required": True,
-    "description": "At most 10,000 events and 16 MiB.",
+    "description": "At most 10,000 events and 16 MiB; at most 256 KiB and 10,000 values an event.",
     "content": {
         bodies.ONE: {"schema": EVENT},
         bodies.BATCH: {"schema": {"type": "array", "items": EVENT}},
@@ -85,9 +88,11 @@ def router(door: HttpDoor, people: People, access: Access) -> APIRouter:
             **problems.responses(
                 HTTPStatus.BAD_REQUEST,
                 HTTPStatus.UNAUTHORIZED,
+                HTTPStatus.REQUEST_TIMEOUT,
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 HTTPStatus.UNPROCESSABLE_ENTITY,
+                HTTPStatus.TOO_MANY_REQUESTS,
                 HTTPStatus.SERVICE_UNAVAILABLE,
             ),
         },
@@ -100,7 +105,8 @@ def router(door: HttpDoor, people: People, access: Access) -> APIRouter:
     ) -> Response:
         """Publish events. Each is validated by itself. What is accepted is archived and confirmed by the broker.
 
-        The same `source` and `id` again is a duplicate, so after no answer or 503 send the same request again.
+        The same `source` and `id` again is a duplicate, so after no answer, 408, 429 or 503 send the same request again. Of
+        the rejected items the first 100 are kept; the others are told in the answer and summed up.
         """
         outcomes = await door.take(request, authority)
         return answer(outcomes, every=items == "all", single=_is_single(request))
@@ -136,6 +142,8 @@ def answer(outcomes: Sequence[Outcome], *, every: bool, single: bool) -> Respons
     """The answer to a request: 202, 207 when some are rejected, 422 when its only event is."""
     counts = Counter(outcome.status for outcome in outcomes)
     receipt: dict[str, Any] = {status.value: counts[status] for status in Status}
+    if not_kept := sum(not outcome.is_kept for outcome in outcomes):
+        receipt["not_kept"] = not_kept
     receipt["items"] = [
         _item(index, outcome)
         for index, outcome in enumerate(outcomes)
@@ -151,7 +159,7 @@ def answer(outcomes: Sequence[Outcome], *, every: bool, single: bool) -> Respons
 def _item(index: int, outcome: Outcome) -> dict[str, Any]:
     item: dict[str, Any] = {"index": index, "id": outcome.id, "status": outcome.status.value}
     if outcome.errors:
-        item["errors"] = [asdict(error) for error in outcome.errors]
+        item["errors"] = outcome.errors
     if outcome.note is not None:
         item["note"] = outcome.note
     return item

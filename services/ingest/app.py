@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from services.ingest import api, openapi, problems, rejected_api, students_api
 from services.ingest.access import Access
 from services.ingest.alias_map import AliasMap
-from services.ingest.door import HttpDoor
+from services.ingest.door import DoorLimits, HttpDoor
 from services.ingest.handlers import Publishers, SisHandler
 from services.ingest.identities import Identities
 from services.ingest.identity_store import Aliases, People, StaffRecords
@@ -36,14 +36,15 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-PREFETCH = 500
+PREFETCH = 200
+"""Messages in memory at once, each as large as the broker lets through (1 MiB, if it is set as ours is)."""
 
 DESCRIPTION = """The door of Kvar: school information systems publish attendance, grades, enrolments, staff and climate here.
 Behind it a student is a pseudonym; names stay in this service."""
 
 
-def build(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
-    """The service.
+def build(settings: Settings, clock: Callable[[], datetime] = utc_now, limits: DoorLimits | None = None) -> FastAPI:
+    """The service. `limits`: of the HTTP door.
 
     Raises:
         SettingsError: a secret is missing.
@@ -82,7 +83,7 @@ def build(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAP
 
     app = build_app(running, start, title="Kvar ingest", description=DESCRIPTION)
     problems.install(app)
-    door = HttpDoor(intake, running.health, clock)
+    door = HttpDoor(intake, running.health, clock, limits)
     app.include_router(api.router(door, people, access))
     app.include_router(students_api.router(Students(hashes, spaces, aliases, people), access))
     app.include_router(rejected_api.router(RejectedDesk(rejected, door, publishers.authorities), access))

@@ -29,18 +29,17 @@ def list_items(
 ) -> None:
     """List refused items, the oldest first, without their content."""
     page = _ask("GET", "/internal/rejected", params={"limit": limit, **({"after": after} if after else {})})
-    table = Table(
-        Column("id", no_wrap=True, min_width=ID_LENGTH), "authority", "door", "last seen", "count", "status", "fault"
-    )
+    table = Table(Column("item", min_width=ID_LENGTH), Column("fault", overflow="fold"), show_lines=True)
     for item in page["items"]:
         fault = "; ".join(f"{each['path']}: {each['expected']}" for each in item["errors"]) or item["reason"]
-        seen = item["last_seen_at"][:19]
-        table.add_row(
-            item["id"], item["authority"] or "unknown", item["door"], seen, str(item["count"]), item["status"], fault
-        )
+        if item["items"] > 1:
+            fault = f"{item['items']} more of one request: {fault}"
+        came = f"{item['authority'] or 'unknown'} {item['door']} {item['status']}"
+        seen = f"{item['count']} × until {item['last_seen_at'][:19]}"
+        table.add_row(f"{item['id']}\n{came}\n{seen}", fault)
     console.print(table)
     if page["next"]:
-        console.print(f"More: kvar rejected list --after {page['next']}")
+        console.print(f"More: kvar rejected list --after {page['next']}", soft_wrap=True)  # to be copied as it is
 
 
 @app.command()

@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.ingest.arrivals import Arrival, Door, Receiver
-from services.ingest.bodies import read_item
 from shared.messaging.batching import Batcher, Outcomes
 from shared.messaging.forwarding import user_of
 from shared.waiting import through_outages
@@ -31,15 +30,15 @@ class Publishers:
 
     authorities: frozenset[str]
 
-    def arrival(self, item: Any, user_id: str | None) -> Arrival:
+    def arrival(self, text: bytes, user_id: str | None) -> Arrival:
         """An item from a user of the broker."""
         if user_id in self.authorities:
-            return Arrival(item, frozenset({user_id}), user_id)
-        return Arrival(item, self.authorities, None)
+            return Arrival(text, frozenset({user_id}), user_id)
+        return Arrival(text, self.authorities, None)
 
     async def decode(self, message: RabbitMessage) -> Arrival:
-        """A message as an item; never fails, what cannot be read is an item as well."""
-        return self.arrival(read_item(message.body), user_of(message.raw_message))
+        """A message as an item, whatever it holds: it is read, and refused where that cannot be, when its turn comes."""
+        return self.arrival(message.body, user_of(message.raw_message))
 
 
 class SisHandler:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import unicodedata
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
@@ -13,11 +16,12 @@ from typing import Any
 import orjson
 
 from services.ingest import checks
-from services.ingest.arrivals import Arrival, Door, Outcome, Status, Unreadable
+from services.ingest.arrivals import Arrival, Door, Outcome, Status, Turn, Unreadable
+from services.ingest.bodies import LONGEST_ITEM, read_item
 from services.ingest.contradictions import Contradiction
 from services.ingest.identities import Entrant, Identified, Identities
 from services.ingest.publishing import Publishing
-from services.ingest.refusals import event_id, refused, responsible, unreadable
+from services.ingest.refusals import Refusals, responsible, unreadable
 from services.ingest.rejected import Rejected, RejectedItems
 from services.ingest.spaces import Spaces, staff_id
 from services.ingest.store import Archived, EventArchive, UnpublishedBatch, archive_key
@@ -28,8 +32,10 @@ from shared.events.door import DoorEnrolmentEvent, DoorEvent, DoorStaffEvent
 
 TOGETHER = 500
 """Items archived and published together: longer batches gain nothing and delay the first."""
-LONGEST_EVENT = 256 * 1024
-"""Bytes of an event as JSON: twice what the longest contract needs (a person in charge of a thousand groups)."""
+BYTES_TOGETHER = 2 * 1024 * 1024
+"""Text of the items that are read at the same time: they take many times as much room then."""
+SLICE_SECONDS = 0.005
+"""Computing after which others have the loop in between."""
 
 CHANGED = (
     "known with different content: what was accepted first stands; a correction needs a new id and a higher revision"
@@ -59,6 +65,8 @@ class Batch:
     arrivals: Sequence[Arrival]
     door: Door
     now: datetime
+    told: Refusals
+    items: list[Any] = field(default_factory=list)
     cleaned: dict[int, Any] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     refusals: list[Rejected] = field(default_factory=list)
@@ -86,20 +94,26 @@ class Intake:
         self._zone = zone
         self._spaces = spaces
 
-    async def receive(self, arrivals: Sequence[Arrival], *, door: Door, now: datetime) -> list[Outcome]:
+    async def receive(
+        self, arrivals: Sequence[Arrival], *, door: Door, now: datetime, turn: Turn = nullcontext
+    ) -> list[Outcome]:
         """See `Receiver`."""
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        told = Refusals(self._identities.hashes, door, now)
         outcomes: list[Outcome] = []
-        for start in range(0, len(arrivals), TOGETHER):
-            batch = Batch(arrivals[start : start + TOGETHER], door, now)
-            await self._take(batch)
-            outcomes += [batch.outcomes[position] for position in range(len(batch.arrivals))]
+        for some in together(arrivals):
+            batch = Batch(some, door, now, told)
+            async with turn():
+                await self._take(batch)
+            outcomes += [batch.outcomes[position] for position in range(len(some))]
+        if (summed := told.sum()) is not None:
+            await self._rejected.keep([summed])
         return outcomes
 
     async def _take(self, batch: Batch) -> None:
         firsts: dict[str, Candidate] = {}
         repeats: list[tuple[Candidate, Candidate]] = []
-        for candidate in self._checked(batch):
+        for candidate in await self._checked(batch):
             first = firsts.setdefault(candidate.key, candidate)
             if first is not candidate:
                 repeats.append((candidate, first))
@@ -109,22 +123,28 @@ class Intake:
         await self._rejected.keep(batch.refusals)
         _count(batch)
 
-    def _checked(self, batch: Batch) -> list[Candidate]:
+    async def _checked(self, batch: Batch) -> list[Candidate]:
         candidates = []
+        began = time.monotonic()
         for position, arrival in enumerate(batch.arrivals):
+            batch.items.append(read_item(arrival.text))
             try:
                 candidates.append(self._check(batch, position, arrival))
             except Reject as refusal:
                 self._refuse(batch, position, refusal)
+            if time.monotonic() - began > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                began = time.monotonic()
         return candidates
 
     def _check(self, batch: Batch, position: int, arrival: Arrival) -> Candidate:
-        if isinstance(arrival.item, Unreadable):
-            raise unreadable(arrival.item)
-        cleaned = checks.clean(arrival.item)
+        read = batch.items[position]
+        if isinstance(read, Unreadable):
+            raise unreadable(read)
+        cleaned = checks.clean(read)
         batch.cleaned[position] = item = cleaned.item
         for name in cleaned.dropped:
-            batch.dropped[responsible(arrival) or "unknown", name] += 1
+            batch.dropped[responsible(arrival, read) or "unknown", name] += 1
         event = checks.check(item, arrival.authorities, batch.now, self._zone, self._spaces)
         digest = self._identities.hashes.of_content(event.authority, _content(item))
         entrant = Entrant(event, self._spaces.of_event(event), arrival.is_confirmed)
@@ -170,19 +190,11 @@ class Intake:
             raise Outage(f"{len(outages)} events are archived but not confirmed: {outages[0]}")
 
     def _refuse(self, batch: Batch, position: int, refusal: Reject) -> None:
-        arrival = batch.arrivals[position]
-        cleaned = batch.cleaned.get(position)
-        batch.outcomes[position] = Outcome(Status.REJECTED, event_id(arrival.item), refusal.errors)
-        batch.refusals.append(
-            refused(
-                arrival,
-                cleaned,
-                refusal,
-                door=batch.door,
-                now=batch.now,
-                hashes=self._identities.hashes,
-            )
-        )
+        arrival, item = batch.arrivals[position], batch.items[position]
+        outcome, rejected = batch.told.add(arrival, item, batch.cleaned.get(position), refusal)
+        batch.outcomes[position] = outcome
+        if rejected is not None:
+            batch.refusals.append(rejected)
 
     def _answer_repeat(self, batch: Batch, repeat: Candidate, first: Candidate) -> None:
         """A repetition within the batch shares the fate of the first."""
@@ -197,11 +209,23 @@ class Intake:
         batch.outcomes[candidate.position] = Outcome(Status.DUPLICATE, candidate.event.id, note=note)
 
 
+def together(arrivals: Sequence[Arrival]) -> Iterator[Sequence[Arrival]]:
+    """The arrivals, as many at once as are taken together: at least one."""
+    start, size = 0, 0
+    for end, arrival in enumerate(arrivals):
+        if end > start and (end - start == TOGETHER or size + len(arrival.text) > BYTES_TOGETHER):
+            yield arrivals[start:end]
+            start, size = end, 0
+        size += len(arrival.text)
+    if start < len(arrivals):
+        yield arrivals[start:]
+
+
 def _content(item: dict[str, Any]) -> bytes:
     """What the event says, the same for either spelling of its letters in Unicode."""
     content = canonical_json(item)
-    if len(content) > LONGEST_EVENT:
-        found, expected = f"{len(content)} bytes", f"at most {LONGEST_EVENT} bytes"
+    if len(content) > LONGEST_ITEM:  # some numbers are longer when they are written out
+        found, expected = f"{len(content)} bytes", f"at most {LONGEST_ITEM} bytes"
         raise Reject("the event is too long", (FieldError("$", found, expected),))
     return unicodedata.normalize("NFC", content.decode()).encode()
 
@@ -236,10 +260,10 @@ def _coaches(entrant: Entrant) -> dict[str, Any]:
 def _count(batch: Batch) -> None:
     counts: Counter[tuple[str, str, str]] = Counter()
     for position, outcome in batch.outcomes.items():
-        arrival = batch.arrivals[position]
-        kind = arrival.item.get("type") if isinstance(arrival.item, dict) else None
+        arrival, item = batch.arrivals[position], batch.items[position]
+        kind = item.get("type") if isinstance(item, dict) else None
         known = isinstance(kind, str) and kind in DOOR_TYPES
-        counts[responsible(arrival) or "unknown", str(kind) if known else "unknown", _counted_as(outcome)] += 1
+        counts[responsible(arrival, item) or "unknown", str(kind) if known else "unknown", _counted_as(outcome)] += 1
     for labels, count in counts.items():
         metrics.EVENTS.labels(*labels).inc(count)
     for (authority, name), count in batch.dropped.items():

@@ -1,5 +1,6 @@
 """HTTP: what was refused, for its publisher (`/v1`) and for the operator (`/internal`, everybody's)."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -11,16 +12,15 @@ from pydantic import BaseModel
 from services.ingest.access import Access
 from services.ingest.api import Fault, Receipt, answer
 from services.ingest.arrivals import Arrival, Status
-from services.ingest.bodies import read_item
 from services.ingest.door import HttpDoor
 from services.ingest.problems import Problem
-from services.ingest.rejected import Cursor, Rejected, RejectedItems, RejectedStatus
+from services.ingest.rejected import PAGE_LENGTH, Cursor, Rejected, RejectedItems, RejectedStatus
 from shared import problems
 
 PAGE = 100
 LONGEST_PAGE = 1000
 
-Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="items a page")]
+Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="items a page; fewer where they are long")]
 After = Annotated[
     str | None, Query(pattern=r"^[0-9]{1,13}-[0-9a-f]{32}$", max_length=46, description="`next` of the page before")
 ]
@@ -35,7 +35,10 @@ ItemId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", max_length=32)]
 
 
 class RejectedAnswer(BaseModel):
-    """A refused item. `content` is its JSON (or text), null when longer than 64 KiB or replayed; `count` how often it came."""
+    """A refused item. `content` is its JSON (or text), null when longer than 64 KiB or replayed; `count` how often it came.
+
+    `items` is more than 1 when it sums up those of one request that were too many to be kept one by one.
+    """
 
     id: str
     authority: str | None
@@ -47,6 +50,7 @@ class RejectedAnswer(BaseModel):
     reason: str
     errors: list[Fault]
     content: str | None
+    items: int
 
 
 class RejectedPage(BaseModel):
@@ -67,8 +71,12 @@ class RejectedDesk:
     async def page(self, authority: str | None, limit: int, after: str | None) -> RejectedPage:
         """One page."""
         found = await self._items.page(authority, limit=limit, after=_read_cursor(after) if after else None)
-        following = _cursor(found[-1]) if len(found) == limit else None
-        return RejectedPage(items=[_answer(item) for item in found], next=following)
+        following = _cursor(found.items[-1]) if found.is_cut else None
+        return RejectedPage(items=[_answer(item) for item in found.items], next=following)
+
+    def admission(self, authority: str) -> AbstractAsyncContextManager[None]:
+        """A place at the door for reading a page."""
+        return self._door.admission(authority, PAGE_LENGTH)
 
     async def item(self, authority: str | None, item_id: str) -> Rejected:
         """One item.
@@ -91,10 +99,12 @@ class RejectedDesk:
         """
         item = await self.item(authority, item_id)
         if item.content is None:
-            raise Problem(HTTPStatus.CONFLICT, "its content is not kept: too long, or replayed before")
+            raise Problem(
+                HTTPStatus.CONFLICT, "its content is not kept: too long, summed up with others, or replayed before"
+            )
         spoken_for = self._authorities if item.authority is None else frozenset({item.authority})
-        arrival = Arrival(read_item(item.content.encode()), spoken_for, item.authority, is_confirmed)
-        outcomes = await self._door.receive([arrival])
+        arrival = Arrival(item.content.encode(), spoken_for, item.authority, is_confirmed)
+        outcomes = await self._door.receive(item.authority or "", [arrival])
         # An event id that has come in with other content meanwhile: what is kept here has not.
         if outcomes[0].status is not Status.REJECTED and outcomes[0].note is None:
             await self._items.mark_replayed(item.id)
@@ -113,10 +123,11 @@ def router(desk: RejectedDesk, access: Access) -> APIRouter:
     publisher = Annotated[str, Depends(access.publisher)]
     service = [Depends(access.service)]
 
-    @routes.get("/v1/rejected", tags=["rejected"], responses=faults)
+    @routes.get("/v1/rejected", tags=["rejected"], responses=faults | problems.responses(HTTPStatus.TOO_MANY_REQUESTS))
     async def list_own(authority: publisher, limit: Limit = PAGE, after: After = None) -> RejectedPage:
         """List what was refused of the own authority's items."""
-        return await desk.page(authority, limit, after)
+        async with desk.admission(authority):
+            return await desk.page(authority, limit, after)
 
     @routes.get("/v1/rejected/{item_id}", tags=["rejected"], responses=faults)
     async def show_own(authority: publisher, item_id: ItemId) -> RejectedAnswer:

@@ -20,7 +20,7 @@ from faststream.rabbit.subscriber import RabbitSubscriber
 from yarl import URL
 
 from shared.error_text import named
-from shared.errors import Outage
+from shared.errors import FieldError, Outage, Reject
 from shared.events import AnyEvent, read_event
 from shared.messaging import topology
 from shared.messaging.alarm import ALARM, AlarmWatch, is_blocked
@@ -41,6 +41,8 @@ LONGEST_SHORT_STRING = 255
 """Bytes that AMQP takes as the id of a message."""
 NOWHERE = "kvar.nowhere"
 """A queue that does not exist."""
+LONGEST_MESSAGE = 512 * 1024
+"""Bytes: the longest event at the door is half of that, and little is added to it on its way."""
 HEARTBEAT_SECONDS = 10
 """A connection that has gone silent is given up after three times that; with the library's own 60 s it takes 3 minutes."""
 
@@ -99,8 +101,11 @@ async def decode(message: RabbitMessage) -> AnyEvent:
     """The body as its contract.
 
     Raises:
-        Reject: it obeys none.
+        Reject: it obeys none, or is too long to be read.
     """
+    if len(message.body) > LONGEST_MESSAGE:
+        fault = FieldError("$", f"{len(message.body)} bytes", f"at most {LONGEST_MESSAGE} bytes")
+        raise Reject("the message is too long", (fault,))
     return read_event(message.body)
 
 
@@ -113,7 +118,11 @@ def subscribe(
     title: str,
     decoder: Callable[[RabbitMessage], Awaitable[Any]] = decode,
 ) -> RabbitSubscriber:
-    """Attaches a handler to a queue of the topology. `prefetch`: unacknowledged messages a replica holds at most."""
+    """Attaches a handler to a queue of the topology.
+
+    `prefetch`: unacknowledged messages that a replica holds at most. RabbitMQ knows no bound in bytes: it is this many times
+    the broker's `max_message_size`, which deployments set to 1 MiB.
+    """
     subscriber = broker.subscriber(
         RabbitQueue(queue, declare=False),
         channel=Channel(prefetch_count=prefetch),

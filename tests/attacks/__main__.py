@@ -21,7 +21,19 @@ from deploy.local.folder import locked, sweep
 from deploy.local.layout import load_or_make_secrets
 from deploy.local.processes import StartError
 from deploy.local.signals import stop_like_ctrl_c
-from tests.attacks import hostile_labels, one_student, queued_flood, schema_fuzz, sick_database
+from tests.attacks import (
+    hostile_labels,
+    junk_lines,
+    large_messages,
+    many_connections,
+    many_requests,
+    one_student,
+    queued_flood,
+    refused_items,
+    schema_fuzz,
+    sick_database,
+    slow_uploads,
+)
 from tests.attacks.attack import HOSTILE, OTHER, Attack, stage
 from tests.attacks.finding import Finding
 from tests.chaos.world import forget_data
@@ -33,6 +45,12 @@ ATTACKS: tuple[Attack, ...] = (
     one_student.FULL,
     hostile_labels.ATTACK,
     sick_database.ATTACK,
+    slow_uploads.ATTACK,
+    junk_lines.ATTACK,
+    refused_items.ATTACK,
+    many_connections.ATTACK,
+    many_requests.ATTACK,
+    large_messages.ATTACK,
 )
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 RUNS = Path(__file__).parents[2] / "var" / "attacks" / "running"

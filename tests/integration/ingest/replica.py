@@ -22,7 +22,7 @@ from services.ingest.spaces import Spaces
 from services.ingest.store import EventArchive
 from shared.errors import Outage
 from tests.integration.ingest.stage import PSEUDONYM_KEY, new_id, now
-from tests.unit.ingest.builders import attendance
+from tests.unit.ingest.builders import attendance, text
 
 if TYPE_CHECKING:
     from shared.mongo import Database
@@ -100,7 +100,7 @@ async def pseudonym_of(database: Database, reference: str) -> str | None:
 
 
 def arrival(item: dict[str, Any]) -> Arrival:
-    return Arrival(item, OWN, "2480")
+    return Arrival(text(item), OWN, "2480")
 
 
 async def receive(intake: Intake, *items: dict[str, Any]) -> list[str]:

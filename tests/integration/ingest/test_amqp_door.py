@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,10 @@ import httpx
 import orjson
 import pytest
 from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import ChannelPreconditionFailed
 
+from deploy.local.broker import MOST_BYTES_A_MESSAGE
+from services.ingest import bodies
 from shared.events import read_event
 from tests.integration.ingest.stage import TOKENS, Outgoing, Stage, new_id, now, publish, statuses, until
 from tests.unit.ingest.builders import attendance
@@ -106,3 +110,27 @@ async def test_a_good_message_beside_bad_ones_comes_out(channel: AbstractChannel
     good = lesson()
     await send(channel, b"", b"null", orjson.dumps(good), b"[]")
     await outgoing.wait_for(good["id"])
+
+
+async def test_what_is_longer_than_an_event_is_refused_unread_beside_a_good_one(
+    channel: AbstractChannel, outgoing: Outgoing, database: Database
+) -> None:
+    good = lesson()
+    long = orjson.dumps(lesson(data={"pad": "x" * bodies.LONGEST_ITEM}))
+    await send(channel, long, orjson.dumps(good), b"[" * bodies.LONGEST_ITEM)
+    await outgoing.wait_for(good["id"])
+
+    async def kept(found: str) -> Any:
+        return await database["rejected"].find_one({"errors.found": found})
+
+    item = await until("the long message to be kept", lambda: kept(f"{len(long)} bytes"))
+    assert (item["authority"], item["content"], item["reason"]) == (None, None, "the event is too long")
+    await until("the deep one to be kept", lambda: kept(f"about {bodies.LONGEST_ITEM + 1} values"))
+    await until("an empty queue", lambda: queue_is_empty(channel))
+
+
+@pytest.mark.skipif("KVAR_TEST_AMQP_URL" in os.environ, reason="the broker is not ours to configure")
+async def test_the_broker_takes_no_message_that_services_could_not_hold(stage: Stage) -> None:
+    async with await aio_pika.connect(stage.amqp_url) as connection:
+        with pytest.raises(ChannelPreconditionFailed, match="larger than configured max size"):
+            await send(await connection.channel(), b"x" * (MOST_BYTES_A_MESSAGE + 1))

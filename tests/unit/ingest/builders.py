@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 AUTHORITY = "2480"
 
@@ -23,6 +25,11 @@ def event(kind: str, subject: str, data: dict[str, Any], **envelope: Any) -> dic
         "data": {name: value for name, value in data.items() if value is not None},
     } | envelope
     return {name: value for name, value in attributes.items() if value is not None}
+
+
+def text(item: Any) -> bytes:
+    """An item as it comes."""
+    return orjson.dumps(item)
 
 
 def attendance(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from contextlib import nullcontext
+from datetime import datetime
 
 import pytest
 
-from services.ingest.arrivals import Arrival, Door
+from services.ingest.arrivals import Arrival, Door, Outcome, Turn
 from services.ingest.handlers import SisHandler
 from shared.errors import Outage
 from tests.unit.ingest.builders import NOW
@@ -18,17 +19,19 @@ class Core:
     """Takes everything but `poison`; the first `outages` times it is away."""
 
     def __init__(self, outages: int = 0) -> None:
-        self.taken: list[Any] = []
+        self.taken: list[str] = []
         self.outages = outages
 
-    async def receive(self, arrivals: Sequence[Arrival], *, door: Door, now: object) -> list[Any]:
-        assert (door, now) == (Door.AMQP, NOW)
+    async def receive(
+        self, arrivals: Sequence[Arrival], *, door: Door, now: datetime, turn: Turn = nullcontext
+    ) -> list[Outcome]:
+        assert (door, now, turn) == (Door.AMQP, NOW, nullcontext)
         if self.outages:
             self.outages -= 1
             raise Outage("away")
-        if any(arrival.item == "poison" for arrival in arrivals):
+        if any(arrival.text == b"poison" for arrival in arrivals):
             raise ZeroDivisionError
-        self.taken += [arrival.item for arrival in arrivals]
+        self.taken += [arrival.text.decode() for arrival in arrivals]
         return []
 
 
@@ -37,7 +40,7 @@ def handler(core: Core) -> SisHandler:
 
 
 def arrivals(*items: str) -> list[Arrival]:
-    return [Arrival(item, frozenset({"2480"}), None) for item in items]
+    return [Arrival(item.encode(), frozenset({"2480"}), None) for item in items]
 
 
 async def test_an_outage_is_waited_out() -> None:
