@@ -18,6 +18,8 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from fastapi import FastAPI
 
 from shared import mongo
+from shared.background import background
+from shared.database_clock import DatabaseClock
 from shared.errors import Outage
 from shared.messaging.broker import attached, build_broker, declare_topology
 from shared.messaging.intake import Intake
@@ -42,12 +44,16 @@ Start = Callable[["Running"], AbstractAsyncContextManager[None]]
 
 @dataclass
 class Running:
-    """What a service has while it runs. Subscribers and publishers are attached to `broker` before it consumes."""
+    """What a service has while it runs. Subscribers and publishers are attached to `broker` before it consumes.
+
+    `clock`: the time that all replicas share; what is compared with a time in the database is read from it.
+    """
 
     name: str
     settings: Settings
     broker: RabbitBroker
     database: mongo.Database
+    clock: DatabaseClock
     intake: Intake
     health: Health = field(default_factory=Health)
 
@@ -55,12 +61,14 @@ class Running:
 def connect(name: str, settings: Settings) -> Running:
     """The service's broker and database, not yet connected."""
     intake = Intake(name, parking_budget=settings.parking_budget, patience_seconds=settings.outage_patience_seconds)
+    database = mongo.connect(settings.mongo_url, settings.mongo_database, service=name)
     return Running(
         name=name,
         settings=settings,
         intake=intake,
         broker=build_broker(settings.amqp_url, name, intake),
-        database=mongo.connect(settings.mongo_url, settings.mongo_database, service=name),
+        database=database,
+        clock=DatabaseClock(database),
     )
 
 
@@ -113,6 +121,8 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
     broker = running.broker
     running.health.starting = "waiting for the database"
     await mongo.writable(running.database, running.name)
+    await running.clock.look()
+    await stack.enter_async_context(background(running.name, running.clock.rounds()))
     running.health.starting = "waiting for the broker"
     stack.push_async_callback(broker.stop)
     try:
