@@ -19,6 +19,8 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from fastapi import FastAPI, Response
 
 from shared import mongo, problems
+from shared.background import background
+from shared.database_clock import DatabaseClock
 from shared.error_text import named
 from shared.errors import Outage
 from shared.http_server import build_server
@@ -49,12 +51,16 @@ Start = Callable[["Running"], AbstractAsyncContextManager[None]]
 
 @dataclass
 class Running:
-    """What a service has while it runs. Subscribers and publishers are attached to `broker` before it consumes."""
+    """What a service has while it runs. Subscribers and publishers are attached to `broker` before it consumes.
+
+    `clock`: the time that all replicas share; what is compared with a time in the database is read from it.
+    """
 
     name: str
     settings: Settings
     broker: RabbitBroker
     database: mongo.Database
+    clock: DatabaseClock
     intake: Intake
     waits: Waits
     health: Health = field(default_factory=Health)
@@ -71,6 +77,7 @@ def connect(name: str, settings: Settings) -> Running:
         intake=intake,
         broker=build_broker(settings.amqp_url, name, failures),
         database=database,
+        clock=DatabaseClock(database),
         waits=Waits(lambda: mongo.writable(database, name)),
     )
 
@@ -142,6 +149,8 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
     broker = running.broker
     running.health.starting = "waiting for the database"
     await mongo.writable(running.database, running.name)
+    await running.clock.look()
+    await stack.enter_async_context(background(running.name, running.clock.rounds()))
     running.health.starting = "waiting for the broker"
     stack.push_async_callback(_stop, broker)
     try:

@@ -23,7 +23,6 @@ from services.ingest.spaces import Spaces
 from services.ingest.store import EventArchive
 from services.ingest.students import Students
 from shared.background import background
-from shared.clock import utc_now
 from shared.events import BEHIND_TYPES, DOOR_TYPES
 from shared.messaging import topology
 from shared.messaging.broker import confirmed_publish, publisher, subscribe
@@ -43,8 +42,8 @@ DESCRIPTION = """The door of Kvar: school information systems publish attendance
 Behind it a student is a pseudonym; names stay in this service."""
 
 
-def build(settings: Settings, clock: Callable[[], datetime] = utc_now, limits: DoorLimits | None = None) -> FastAPI:
-    """The service. `limits`: of the HTTP door.
+def build(settings: Settings, clock: Callable[[], datetime] | None = None, limits: DoorLimits | None = None) -> FastAPI:
+    """The service. `clock`: what time it is, in UTC; the database's clock if left out. `limits`: of the HTTP door.
 
     Raises:
         SettingsError: a secret is missing.
@@ -54,15 +53,16 @@ def build(settings: Settings, clock: Callable[[], datetime] = utc_now, limits: D
     hashes = KeyedHashes(settings.secret("pseudonym_key", 32))
     spaces = Spaces(settings.spaces, settings.space_namers)
     running = connect("ingest", settings)
+    now = clock or running.clock.now
     archive, people, aliases = EventArchive(running.database), People(running.database), Aliases(running.database)
     rejected = RejectedItems(running.database)
     publishing = Publishing(confirmed_publish(running.broker, topology.EVENTS), settings.shards)
     alias_map = AliasMap(aliases, people, new_pseudonym)
     identities = Identities(hashes, alias_map, people, StaffRecords(running.database))
     intake = Intake(archive, identities, rejected, publishing, zone=settings.zone, spaces=spaces)
-    sweeper = Sweeper(archive, publishing, clock)
+    sweeper = Sweeper(archive, publishing, now)
     publishers = Publishers(frozenset(tokens))
-    handler = SisHandler(intake, clock, max_size=settings.batch_size, max_wait=settings.batch_wait_ms / 1000)
+    handler = SisHandler(intake, now, max_size=settings.batch_size, max_wait=settings.batch_wait_ms / 1000)
     subscribe(
         running.broker,
         "ingest.sis",
@@ -83,7 +83,7 @@ def build(settings: Settings, clock: Callable[[], datetime] = utc_now, limits: D
 
     app = build_app(running, start, title="Kvar ingest", description=DESCRIPTION)
     problems.install(app)
-    door = HttpDoor(intake, running.health, clock, limits)
+    door = HttpDoor(intake, running.health, now, limits)
     app.include_router(api.router(door, people, access))
     app.include_router(students_api.router(Students(hashes, spaces, aliases, people), access))
     app.include_router(rejected_api.router(RejectedDesk(rejected, door, publishers.authorities), access))

@@ -20,8 +20,8 @@ from starlette.requests import ClientDisconnect
 from services.ingest import bodies
 from services.ingest.arrivals import Arrival, Door, Outcome, Receiver
 from services.ingest.problems import Problem, unavailable
-from shared.problems import RETRY_AFTER_SECONDS
 from services.ingest.turns import Turns
+from shared.problems import RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from fastapi import Request

@@ -25,11 +25,14 @@ COMMON = told(
 
 
 class RefusalOut(BaseModel):
-    """A mail system's final no to an address of a member of staff, named as in `AlertOut`."""
+    """A no to an address of a member of staff, named as in `AlertOut`: the mail system's answer, or why nobody can be written to
+    there. It is asked for again a day later, and when staff data change.
+    """
 
     staff: str
     staff_space: str | None
     answer: str
+    at: datetime
 
 
 class AlertOut(BaseModel):
@@ -37,7 +40,8 @@ class AlertOut(BaseModel):
     unique, `role` why it was that person.
 
     `kind`: a change of level, or the withdrawal of an earlier one, `withdraws`. `joined`: id of the newer alert that tells
-    of this one too. `cause`: what lies behind it. `begun`: the mail may be out although the mail system's answer is not known.
+    of this one too. `cause`: what lies behind it. `begun`: the mail may be out although the mail system's answer is not known;
+    `handed_over`: so often.
     """
 
     id: str
@@ -60,6 +64,7 @@ class AlertOut(BaseModel):
     sent_at: datetime | None
     failures: int
     begun: bool
+    handed_over: int
     problem: str | None
     told: str | None
     told_space: str | None
@@ -92,8 +97,8 @@ def alerts_router(alerts: Alerts, token: str) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
     ) -> AlertPage:
         """Alerts by state, student or authority."""
-        found = await alerts.page(Filter(status, student, authority), after, limit)
-        return AlertPage(items=[_shown(alert) for alert in found], next=found[-1].id if len(found) == limit else None)
+        found = await alerts.page(Filter((status,) if status else (), student, authority), after, limit)
+        return AlertPage(items=[shown(alert) for alert in found], next=found[-1].id if len(found) == limit else None)
 
     @router.get("/{alert_id}", responses=COMMON | told({HTTPStatus.NOT_FOUND: "no such alert"}))
     async def one_alert(alert_id: Annotated[AlertId, Path()]) -> AlertOut:
@@ -101,12 +106,13 @@ def alerts_router(alerts: Alerts, token: str) -> APIRouter:
         found = await alerts.one(alert_id)
         if found is None:
             raise HTTPException(404, "no such alert")
-        return _shown(found)
+        return shown(found)
 
     return router
 
 
-def _shown(alert: Alert) -> AlertOut:
+def shown(alert: Alert) -> AlertOut:
+    """The alert as operators see it."""
     staff, role = alert.told or (None, None)
     told, told_space = _as_published(staff) if staff is not None else (None, None)
     change = alert.change
@@ -131,6 +137,7 @@ def _shown(alert: Alert) -> AlertOut:
         sent_at=alert.sent_at,
         failures=alert.failures,
         begun=alert.begun,
+        handed_over=alert.handed_over.times if alert.handed_over is not None else 0,
         problem=alert.problem,
         told=told,
         told_space=told_space,
@@ -141,7 +148,7 @@ def _shown(alert: Alert) -> AlertOut:
 
 def _refusal(refusal: Refusal) -> RefusalOut:
     staff, space = _as_published(refusal.staff)
-    return RefusalOut(staff=staff, staff_space=space, answer=refusal.answer)
+    return RefusalOut(staff=staff, staff_space=space, answer=refusal.answer, at=refusal.at)
 
 
 def _as_published(staff: str) -> tuple[str, str | None]:

@@ -18,7 +18,6 @@ from services.notify.smtp import SmtpMailer, smtp_server
 from services.notify.store import People
 from services.notify.upkeep import upkeep
 from shared.background import background
-from shared.clock import utc_now
 from shared.messaging.broker import subscribe
 from shared.service import Running, Start, build_app, connect
 from shared.settings import Settings
@@ -50,9 +49,9 @@ def build(settings: Settings) -> FastAPI:
         Composer(settings.mail_from),
         public_url=settings.public_url,
         zone=settings.zone,
-        clock=utc_now,
+        clock=running.clock.now,
     )
-    dispatcher = Dispatcher(delivery.deliver, lambda limit: alerts.due_students(utc_now(), limit))
+    dispatcher = Dispatcher(delivery.deliver, lambda limit: alerts.due_students(running.clock.now(), limit))
     _subscribe(running, people, alerts, dispatcher)
     start = _start(people, alerts, names, mailer, dispatcher)
     app = build_app(running, start, title="Kvar notify", description=DESCRIPTION)
@@ -61,8 +60,8 @@ def build(settings: Settings) -> FastAPI:
 
 
 def _subscribe(running: Running, people: People, alerts: Alerts, dispatcher: Dispatcher) -> None:
-    on_people = people_handler(people, alerts, dispatcher, utc_now)
-    on_risk = risk_handler(alerts, dispatcher, utc_now)
+    on_people = people_handler(people, alerts, dispatcher, running.clock.now)
+    on_risk = risk_handler(alerts, dispatcher, running.clock.now)
     subscribe(running.broker, "notify.events", on_people, prefetch=PREFETCH, title="notify.events")
     subscribe(running.broker, "notify.risk", on_risk, prefetch=PREFETCH, title="notify.risk")
 

@@ -18,7 +18,6 @@ from services.reporting.reading import Reader
 from services.reporting.signals import SignalStore
 from services.reporting.store import StudentStore, UnitStore
 from shared.background import background
-from shared.clock import utc_now
 from shared.messaging.batching import Batcher
 from shared.messaging.broker import subscribe
 from shared.service import Running, build_app, connect
@@ -42,15 +41,15 @@ DESCRIPTION = """How the students of a school authority are doing: levels of pre
 fresh the data are, by school unit and by student. There are no names here, pseudonyms only."""
 
 
-def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastAPI:
-    """The service, not yet running. `now`: what time it is, with its offset from UTC.
+def build(settings: Settings, now: Callable[[], datetime] | None = None) -> FastAPI:
+    """The service, not yet running. `now`: what time it is, with its offset from UTC; the database's clock if left out.
 
     Raises:
         SettingsError: there is no password for the views.
     """
     guard = password_guard(settings.secret("viewer_password", MIN_PASSWORD))
-    clock = Clock(settings.zone, now)
     running = connect(SERVICE, settings)
+    clock = Clock(settings.zone, now or running.clock.now)
     students, units = StudentStore(running.database), UnitStore(running.database)
     climate, signals = ClimateStore(running.database), SignalStore(running.database)
     writer = StudentWriter(students, units, clock)

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from shared.clock import utc_now
-
 
 @dataclass(frozen=True, slots=True)
 class Clock:
     """The time by `now` (with its offset from UTC), and the day that it is in the authority's `zone`."""
 
     zone: ZoneInfo
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime]
 
     @property
     def today(self) -> date:

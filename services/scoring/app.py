@@ -16,7 +16,6 @@ from services.scoring.signal_store import SignalStore
 from services.scoring.signalling import Signalling
 from services.scoring.store import ScoringStore
 from shared.background import Rounds, background
-from shared.clock import utc_now
 from shared.events import AlertWithdrawnEvent, GroupSignalChangedEvent, RiskLevelChangedEvent, RiskScoredEvent
 from shared.messaging import topology
 from shared.messaging.batching import Batcher
@@ -86,14 +85,16 @@ def build(settings: Settings) -> FastAPI:
         SignalStore(running.database),
     )
     publish, book = confirmed_publish(running.broker, topology.RISK), RuleBook(rules)
-    rescoring = Rescoring(store, publish, utc_now, book, zone=settings.zone, school_years=settings.school_years_kept)
+    rescoring = Rescoring(
+        store, publish, running.clock.now, book, zone=settings.zone, school_years=settings.school_years_kept
+    )
     signalling = Signalling(
         signals,
         store,
         rescoring,
         book,
         publish=publish,
-        clock=utc_now,
+        clock=running.clock.now,
         zone=settings.zone,
         every=timedelta(minutes=settings.signal_minutes),
         holder=secrets.token_hex(8),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -17,9 +17,10 @@ from services.scoring.explain import explain as explained
 from services.scoring.explain_text import as_json, show
 from services.scoring.gathered import Versions
 from services.scoring.rule_store import RuleStore
-from services.scoring.rules import DEFAULT, Rules, read_rules
+from services.scoring.rules import DEFAULT, Rules, RuleVersion, read_rules
 from services.scoring.store import ScoringStore
 from shared import mongo
+from shared.database_clock import DatabaseClock
 from shared.errors import Outage, Reject, Stale
 from shared.settings import Settings, SettingsError, load_settings
 
@@ -56,7 +57,7 @@ def explain(
 async def _explain(
     database: mongo.Database, student: str, at: datetime | None, settings: Settings, *, is_json: bool
 ) -> None:
-    moment = at or datetime.now(UTC)
+    moment = at or await DatabaseClock(database).look()
     store = ScoringStore(database)
     record = (await store.read_students({student: ""}))[student]
     if not record.rev:
@@ -125,10 +126,12 @@ def set_rules(
         console.print("These rules can be used:", markup=False)
         _print_rules(rules)
         return
-    added = asyncio.run(
-        _with_database(settings, lambda database: RuleStore(database).add(authority, rules, datetime.now(UTC)))
-    )
+    added = asyncio.run(_with_database(settings, lambda database: _add_rules(database, authority, rules)))
     console.print(f"Version {added.version} holds now; scores made by it say {added.model_version}.", markup=False)
+
+
+async def _add_rules(database: mongo.Database, authority: str, rules: Rules) -> RuleVersion:
+    return await RuleStore(database).add(authority, rules, await DatabaseClock(database).look())
 
 
 @rules_app.command()

@@ -22,9 +22,11 @@ from deploy.local.layout import load_or_make_secrets
 from deploy.local.processes import StartError
 from deploy.local.signals import stop_like_ctrl_c
 from tests.attacks import (
+    hostile_addresses,
     hostile_labels,
     junk_lines,
     large_messages,
+    mail_refuses,
     many_connections,
     many_requests,
     one_student,
@@ -32,6 +34,7 @@ from tests.attacks import (
     refused_items,
     schema_fuzz,
     sick_database,
+    slow_mail,
     slow_uploads,
 )
 from tests.attacks.attack import HOSTILE, OTHER, Attack, stage
@@ -51,6 +54,9 @@ ATTACKS: tuple[Attack, ...] = (
     many_connections.ATTACK,
     many_requests.ATTACK,
     large_messages.ATTACK,
+    slow_mail.ATTACK,
+    mail_refuses.ATTACK,
+    hostile_addresses.ATTACK,
 )
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 RUNS = Path(__file__).parents[2] / "var" / "attacks" / "running"
