@@ -108,18 +108,18 @@ class Drain:
 
 
 def pending(counts: dict[str, Counts]) -> dict[str, int]:
-    """Messages by queue that somebody will still work on; parked ones wait for a person."""
+    """Messages by queue that somebody will still work on; parked and held ones wait for a person."""
     return {name: count.total for name, count in counts.items() if count.total and not is_parking(name)}
 
 
 def parked(counts: dict[str, Counts]) -> dict[str, int]:
-    """Messages by parking queue."""
+    """Messages that are parked or held, by queue."""
     return {name: count.total for name, count in counts.items() if count.total and is_parking(name)}
 
 
 def is_parking(queue: str) -> bool:
-    """Whether a queue holds messages that nobody could work on."""
-    return queue.endswith(".parking")
+    """Whether the messages of a queue wait for a person: parked, or held beside such."""
+    return queue.endswith((".parking", ".held"))
 
 
 def parse_counts(text: str) -> dict[str, Counts]:

@@ -3,7 +3,7 @@
 A `Reject` (and anything we did not foresee after the ladder's last step) is parked at once with the error beside it; a
 `Retry` or an unforeseen error goes one step down the ladder; an `Outage` that a handler lets through waits on the ladder's
 first step without it counting as an attempt. What a process must not work on any more (see `intake`) goes back as if it
-had never been delivered. When even that publishing fails, FastStream's nack puts the message back.
+had never been delivered. When even that publishing fails, a nack puts the message back.
 
 Parking has a budget for each authority (see `budget`). Of one that has spent it, messages go to `<service>.held` before
 they are worked on, but for those that an operator has sent again and one now and then: the first that is handled ends it.
@@ -11,12 +11,14 @@ they are worked on, but for those that an operator has sent again and one now an
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from faststream import BaseMiddleware
+from faststream.exceptions import NackMessage
 
 from shared import metrics
 from shared.error_text import cut, named, traced
@@ -47,6 +49,10 @@ if TYPE_CHECKING:
     from shared.messaging.intake import Intake
 
 LONGEST_ERROR = 4_000
+COPIES_AT_ONCE = 100
+"""Copies that wait for their confirm at a time. Of 2,000 together a busy broker did not confirm all in 10 s, and what is not
+confirmed is done again: the more wait, the more there is to do.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +72,7 @@ class Failures:
         self._service = intake.service
         self._budget = ParkingBudget(parking_budget)
         self._users = users
+        self._slots = asyncio.Semaphore(COPIES_AT_ONCE)
         metrics.AUTHORITIES_HELD.labels(self._service).set(0)
         metrics.HELD.labels(self._service)  # a counter that is there from the beginning shows its first rise
 
@@ -112,12 +119,12 @@ class Failures:
         # Only when no consumer of ours could take it at once again.
         await self.intake.detached()
         exchange = topology.again_exchange(self._service)
-        await forward(message, exchange, message.routing_key or "", lasting_headers(message))
+        await self._forward(message, exchange, message.routing_key or "", lasting_headers(message))
         metrics.GIVEN_BACK.labels(self._service).inc()
 
     async def _retry(self, message: AbstractIncomingMessage, error: Exception, *, step: str, attempt: int) -> None:
         headers = {**lasting_headers(message), ATTEMPT_HEADER: attempt, ERROR_HEADER: _short(error)}
-        await forward(message, topology.retry_exchange(self._service, step), message.routing_key or "", headers)
+        await self._forward(message, topology.retry_exchange(self._service, step), message.routing_key or "", headers)
         metrics.RETRIED.labels(self._service, step).inc()
         logger.warning("message retried later", extra={"step": step, "error": named(error)})
 
@@ -129,7 +136,7 @@ class Failures:
         if self._budget.held > held:
             logger.error("an authority's messages are held", extra={"authority": authority, "error": named(error)})
         try:
-            await forward(message, "", topology.parking_queue(self._service), _noted(message, error))
+            await self._forward(message, "", topology.parking_queue(self._service), _noted(message, error))
         except BaseException:
             self._budget.not_parked(authority)
             raise
@@ -139,8 +146,14 @@ class Failures:
         logger.error("message parked", extra={"error": named(error)})
 
     async def _hold(self, message: AbstractIncomingMessage, error: Exception) -> None:
-        await forward(message, "", topology.held_queue(self._service), _noted(message, error))
+        await self._forward(message, "", topology.held_queue(self._service), _noted(message, error))
         metrics.HELD.labels(self._service).inc()
+
+    async def _forward(
+        self, message: AbstractIncomingMessage, exchange: str, routing_key: str, headers: HeadersType
+    ) -> None:
+        async with self._slots:
+            await forward(message, exchange, routing_key, headers)
 
 
 class _FailureMiddleware(BaseMiddleware[Any, Any]):
@@ -164,7 +177,11 @@ class _FailureMiddleware(BaseMiddleware[Any, Any]):
             return False
         if not isinstance(exc_val, Exception):
             return False
-        await self.failures.settle(self.msg, exc_val)
+        try:
+            await self.failures.settle(self.msg, exc_val)
+        except Outage as outage:
+            logger.warning("a failed message goes back to its queue", extra={"outage": str(outage)})
+            raise NackMessage from None  # the framework would else log the error with all that it came from
         return True
 
 

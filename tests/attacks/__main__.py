@@ -22,6 +22,7 @@ from deploy.local.layout import load_or_make_secrets
 from deploy.local.processes import StartError
 from deploy.local.signals import stop_like_ctrl_c
 from tests.attacks import (
+    bad_messages,
     hostile_addresses,
     hostile_labels,
     junk_lines,
@@ -43,6 +44,7 @@ from tests.chaos.world import forget_data
 
 ATTACKS: tuple[Attack, ...] = (
     queued_flood.ATTACK,
+    bad_messages.ATTACK,
     schema_fuzz.ATTACK,
     one_student.ATTACK,
     one_student.FULL,
