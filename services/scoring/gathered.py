@@ -7,7 +7,7 @@ the latest begun. Everything else is surplus: no state that is made from the fac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -64,14 +64,14 @@ class _Bounded(Generic[ItemT]):
 class Valid(_Bounded[Fact]):
     """The valid versions of facts."""
 
-    def add(self, fact: Fact) -> list[Fact]:
-        """Takes a version in; returns what no longer counts because of it."""
+    def add(self, fact: Fact, key: Key) -> list[Fact]:
+        """Takes a version in; returns what no longer counts because of it. `key`: the fact's."""
         known = self._beside(fact)
-        held = known.get(fact.key)
+        held = known.get(key)
         if held is None and not self._has_room(fact):
             return [fact]
         if held is None or rank(fact) > rank(held):
-            known[fact.key] = fact
+            known[key] = fact
             return [held] if held is not None else self._early_places(_begun)
         return [fact]
 
@@ -79,9 +79,9 @@ class Valid(_Bounded[Fact]):
         """The version that is valid of what a fact speaks of."""
         return self._beside(fact).get(fact.key)
 
-    def facts(self) -> list[Fact]:
-        """All of them."""
-        return list(self._items())
+    def facts(self, without: Collection[Key] = ()) -> list[Fact]:
+        """All of them but those of some keys."""
+        return [fact for fact in self._items() if not without or fact.key not in without]
 
 
 class Versions(_Bounded[list[KeptFact]]):
@@ -106,25 +106,28 @@ def _begun(fact: Fact) -> Begun:
 
 
 class Gathered:
-    """The stored facts of a student of a batch. `valid`: of all. `before`: of those that have not come with the batch, known by
-    the time of receipt. `surplus`: what need not be stored.
+    """The stored facts of a student of a batch. `surplus`: those that need not be stored.
+
+    What has come with the batch is told apart from what had been known *before* by the time of receipt.
     """
 
     def __init__(self, came: Iterable[KeptFact] = ()) -> None:
-        self.valid, self.before = Valid(), Valid()
         self.surplus: list[Fact] = []
+        self._valid, self._before = Valid(), Valid()
         self._lost: Counter[Key] = Counter()
         self._came: dict[Fact, datetime] = {}
+        self._came_keys: set[Key] = set()
         for kept in came:
             self._came[kept.fact] = min(kept.recorded_time, self._came.get(kept.fact, kept.recorded_time))
+            self._came_keys.add(kept.fact.key)
 
     def add(self, kept: KeptFact) -> None:
         """Takes a stored fact in."""
-        fact = kept.fact
-        if fact not in self._came or kept.recorded_time < self._came[fact]:
-            self.before.add(fact)
-        for lost in self.valid.add(fact):
-            if self.valid.get(lost) is None:
+        fact, key = kept.fact, kept.fact.key
+        if key in self._came_keys and (fact not in self._came or kept.recorded_time < self._came[fact]):
+            self._before.add(fact, key)
+        for lost in self._valid.add(fact, key):
+            if self._valid.get(lost) is None:
                 self._note(lost)
             else:
                 self._lost[lost.key] += 1
@@ -134,3 +137,15 @@ class Gathered:
     def _note(self, fact: Fact) -> None:
         if len(self.surplus) < MOST_SURPLUS:
             self.surplus.append(fact)
+
+    def valid(self) -> list[Fact]:
+        """The valid versions of all."""
+        return self._valid.facts()
+
+    def valid_before(self) -> list[Fact]:
+        """The valid versions without what has come."""
+        return [*self._valid.facts(without=self._came_keys), *self._before.facts()]
+
+    def known_before(self, came: Fact) -> Fact | None:
+        """What was valid in the place of a fact that has come."""
+        return self._before.get(came)

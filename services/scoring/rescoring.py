@@ -304,7 +304,7 @@ class Rescoring:
     def _by_rules(self, plan: Plan, stored: Gathered) -> list[OutboxEntry]:
         """What new rules alone have to say, before the facts that come with them: each is told by its own cause."""
         record = plan.record
-        record.state = _made_anew(stored.before.facts(), plan)
+        record.state = _made_anew(stored.valid_before(), plan)
         change = Change((), self._clock(), is_by_rules=True)
         return announce(Assessed(record, record.state.assess(plan.model), plan.model, change), self._clock())
 
@@ -313,10 +313,10 @@ class Rescoring:
         record = plan.record
         facts = [item.fact for item in plan.work.kept]
         if not plan.needs.everything:
-            applied = record.state.apply(facts, stored.before.facts())
+            applied = record.state.apply(facts, stored.valid_before())
             return applied, applied.changes
-        state = _made_anew(stored.valid.facts(), plan)
-        applied = compare(facts, stored.before.get, state.holds, state.counts_otherwise)
+        state = _made_anew(stored.valid(), plan)
+        applied = compare(facts, stored.known_before, state.holds, state.counts_otherwise)
         found = state.unusable.beyond(record.state.unusable)
         applied.news += [fact for fact in facts if found.holds(fact)]
         applied.give_up(found)

@@ -75,11 +75,11 @@ class ScoringStore:
 
     async def keep_facts(self, facts: Sequence[KeptFact]) -> frozenset[tuple[str, Fact]]:
         """Adds facts to the store; those that are there already stay as they are, and are returned (with their student)."""
-        unique = {documents.fact_id(kept.student, kept.fact): kept for kept in facts}
-        kept = list(unique.values())
-        operations = [mongo.InsertOne(documents.fact_document(each)) for each in kept]
-        outcome = await mongo.bulk_write(self._facts, operations)
-        return frozenset((kept[position].student, kept[position].fact) for position in outcome.duplicates)
+        unique = {document["_id"]: (kept, document) for kept in facts for document in [documents.fact_document(kept)]}
+        each = list(unique.values())
+        outcome = await mongo.bulk_write(self._facts, [mongo.InsertOne(document) for _, document in each])
+        known = [each[position][0] for position in outcome.duplicates]
+        return frozenset((kept.student, kept.fact) for kept in known)
 
     async def read_students(self, authorities: Mapping[str, str]) -> dict[str, StudentRecord]:
         """The records of students (pseudonym → authority); one that is not there yet comes as new. When they are very large some

@@ -71,9 +71,9 @@ class Replicas:
             if needs.everything or (isinstance(each.fact, LessonFact) and each.fact.day in needs.days):
                 gathered.add(each)
         if needs.everything:
-            self.student = from_facts(gathered.valid.facts(), self.student.unusable.since(0))
+            self.student = from_facts(gathered.valid(), self.student.unusable.since(0))
         else:
-            self.student.apply(came, gathered.before.facts())
+            self.student.apply(came, gathered.valid_before())
         self.assessment = self.student.assess(MODEL)
         for fact in gathered.surplus:
             del self.stored[fact]
@@ -300,7 +300,7 @@ def test_what_is_read_takes_no_more_than_what_counts_however_much_is_stored() ->
     for each in stored:
         gathered.add(each)
         versions.add(each)
-    valid = gathered.valid.facts()
+    valid = gathered.valid()
     assert len(valid) <= bounds.MOST_LESSONS + 1 + 1 + 2 * MOST_PLACES
     assert len(versions.facts()) <= bounds.MOST_LESSONS + 1 + MOST_VERSIONS + 2 * MOST_PLACES
     assert unseen(from_facts(valid)) == unseen(from_facts([each.fact for each in stored]))
