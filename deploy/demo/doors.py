@@ -25,7 +25,7 @@ EXCHANGE = "sis.events"
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 REQUEST_TIMEOUT_SECONDS = 60.0
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-BUSY = {429, 502, 503, 504}
+BUSY = {408, 429, 502, 503, 504}
 
 
 class DoorError(Exception):

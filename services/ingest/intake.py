@@ -34,7 +34,7 @@ TOGETHER = 500
 """Items archived and published together: longer batches gain nothing and delay the first."""
 BYTES_TOGETHER = 2 * 1024 * 1024
 """Text of the items that are read at the same time: they take many times as much room then."""
-SLICE_SECONDS = 0.005
+SLICE_SECONDS = 0.002
 """Computing after which others have the loop in between."""
 
 CHANGED = (
