@@ -114,7 +114,7 @@ class ScoringStore:
 
     async def _find_facts(self, query: dict[str, Any], take: Callable[[KeptFact], None]) -> None:
         with mongo.outages():
-            cursor = self._facts.find(query, batch_size=AT_ONCE)
+            cursor = self._facts.find(query, {"_id": 0}, batch_size=AT_ONCE)
             while found := await cursor.to_list(TAKEN_AT_ONCE):
                 for document in found:
                     take(documents.kept_fact(document))

@@ -22,7 +22,8 @@ MARKS = 20_000
 PLACES = 2_000
 FULL_DAYS, FULL_LESSONS, FULL_MARKS, FULL_PLACES = 350, 39, 1_400, 49
 """Of a student of whom everything is just within its bound."""
-CORRECTIONS = 60
+CORRECTIONS = 10
+CORRECTED_SECONDS = 30.0
 TOGETHER = 1_000
 PAUSE_SECONDS = 0.5
 SCORED_AIM = (3.0, 10.0)
@@ -144,15 +145,22 @@ async def _send(stage: Stage, events: Iterator[Event]) -> None:
 
 
 async def _corrected(stage: Stage) -> list[float]:
-    """How long each correction of the full student's first days takes to be worked."""
+    """How long each correction of the full student's first lessons takes until it is written; inf: not in time."""
     seconds: list[float] = []
-    for n in range(CORRECTIONS):
-        began = time.monotonic()
-        event = _lesson(stage, "full", FULL_DAYS, 0, unexcused_minutes=n % 60, revision=n + 2)
-        (await stage.post(stage.hostile, [event])).raise_for_status()
-        if math.isinf(await stage.worked(seconds=60)):
-            return [*seconds, math.inf]
-        seconds.append(time.monotonic() - began)
+    async with stage.database() as database:
+        students = database["scoring_students"]
+        states = [(len(one["state"]), one["_id"]) async for one in students.find({}, {"state": 1})]
+        full = {"_id": max(states)[1]}
+        for n in range(CORRECTIONS):
+            before = await students.find_one(full, {"rev": 1}) or {}
+            event = _lesson(stage, "full", 1 + FULL_DAYS, 0, unexcused_minutes=n, revision=n + 2)
+            (await stage.post(stage.hostile, [event])).raise_for_status()
+            began = time.monotonic()
+            while await students.count_documents({**full, "rev": before["rev"]}):
+                if time.monotonic() - began > CORRECTED_SECONDS:
+                    return [*seconds, math.inf]
+                await asyncio.sleep(0.05)
+            seconds.append(time.monotonic() - began)
     return seconds
 
 
@@ -177,9 +185,9 @@ async def _run_full(stage: Stage) -> list[Finding]:
         worked = await stage.worked(seconds=300)
         corrections = await _corrected(stage)
     measured = f"median {statistics.median(corrections):.2f} s, worst {max(corrections):.2f} s"
-    is_worked = math.isfinite(max(corrections))
+    is_written = math.isfinite(max(corrections))
     return [
-        Finding("a correction of a lesson a year ago, until all is worked", measured, "worked", is_worked),
+        Finding("a correction of a lesson a year ago, until it is written", measured, "written", is_written),
         *await _kept(stage, worked),
         others.finding(),
         *watch.findings(),

@@ -196,7 +196,7 @@ def test_new_rules_withdraw_the_alerts_that_are_open_and_no_others() -> None:
 def test_the_newest_rises_alone_can_still_be_withdrawn() -> None:
     record = StudentRecord(STUDENT, "2480", alerts=MOST_RISES)
     record.state.raised = [Raised(n, DAYS[0].toordinal(), 1, is_right=True) for n in range(1, MOST_RISES + 1)]
-    marks = [incoming(grade(STUDENT, DAYS[1], course=f"K{n}"), STOCKHOLM).kept.fact for n in range(4)]
+    marks = [incoming(grade(STUDENT, DAYS[1], course=f"K{n}", required=True), STOCKHOLM).kept.fact for n in range(4)]
     record.state.apply(marks)
     announce(Assessed(record, record.state.assess(MODEL), MODEL, Change(marks, NOW, False)), NOW)
     assert [raised.n for raised in record.state.raised] == list(range(2, MOST_RISES + 2))
