@@ -176,18 +176,19 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
 async def _stop(broker: RabbitBroker) -> None:
     """Ends consuming and the connection. In an alarm the broker does not hear that; it finds out by the cut."""
     connection = broker._connection  # noqa: SLF001 - FastStream has no public way to it
-    if connection is not None and connection.close_called:
+    if connection is None:
         return
     try:
         async with asyncio.timeout(CLOSE_SECONDS if is_blocked(broker) else STOP_SECONDS):
             await broker.stop()
     except Exception as error:  # noqa: BLE001 - what else is open must still be closed
         logger.warning("the connection to the broker was not closed in order", extra={"error": error})
-        if connection is not None:
-            # Else it would be made again, against all cancelling.
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await connection.close()
+        # What is not closed would be made again, against all cancelling; what is kept would be used by the next start.
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await connection.close()
+        broker._connection = broker._channel = None  # noqa: SLF001
+        broker.config.disconnect()
 
 
 async def _intake_check(running: Running) -> str | None:
