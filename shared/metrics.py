@@ -57,7 +57,7 @@ CONTRADICTIONS = BoundedCounter(
     "them (`kvar rejected list`), ask the school; what is right comes in by `kvar rejected replay --confirm`.",
     ["authority", "kind"],
 )
-REJECTED_DROPPED = Counter(
+REJECTED_DROPPED = BoundedCounter(
     "kvar_ingest_rejected_dropped_total",
     "Kept refused items that made room for newer ones of the same authority (10,000 each). Rising: its publisher sends the same "
     "fault over and over; tell it what `kvar rejected list` says.",
@@ -105,7 +105,7 @@ BASELESS_RETRACTIONS = BoundedCounter(
     "Retractions of marks that were not known, by authority. Rising: a source takes back under another date than it recorded.",
     ["authority"],
 )
-UNUSABLE = Counter(
+UNUSABLE = BoundedCounter(
     "kvar_scoring_unusable_total",
     "Days of students, courses, and all marks of a student (marks) found unusable, because more was told of them than any school "
     "has. Not zero: a source gives a lesson ever new ids or a mark ever new dates; `kvar explain` names them. Have the publisher "

@@ -72,7 +72,7 @@ def places(student: str, first: date, number: int) -> Iterator[EnrolmentChangedE
             student,
             first + timedelta(days=n),
             unit=code("unit", n),
-            groups=tuple(code("group", n, group) for group in range(100)),
+            groups=tuple(code("group", n, group, length=20) for group in range(100)),
             coaches=tuple("staff:" + code("coach", n, coach, length=COACH_LENGTH) for coach in range(20)),
             revision=2**53 - 1,
         )

@@ -139,15 +139,13 @@ class SignalStore:
         """Students as signals see them on a day (a day number), some at a time."""
         for start in range(0, len(listed), STUDENTS_AT_A_TIME):
             query = {"_id": {"$in": listed[start : start + STUDENTS_AT_A_TIME]}}
+            students = list[Seen]()
             with mongo.outages():
-                students = [one async for one in self._seen(query, today)]
+                async for document in self._students.find(query, {"state": 1}):
+                    students.append(signal_documents.seen(document, today))
+                    if len(document["state"]) > LONG_STATE:
+                        await asyncio.sleep(0)
             yield students
-
-    async def _seen(self, query: Mapping[str, Any], today: int) -> AsyncIterator[Seen]:
-        async for document in self._students.find(query, {"state": 1}):
-            yield signal_documents.seen(document, today)
-            if len(document["state"]) > LONG_STATE:
-                await asyncio.sleep(0)
 
     async def keep_report(self, report: KeptReport) -> None:
         """Adds a version of a climate report; a repetition changes nothing."""

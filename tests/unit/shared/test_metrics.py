@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from shared import metrics
 from shared.metrics import MOST_VALUES, OTHER, BoundedCounter
 
-FIXED = {"service", "step", "cause", "outcome", "indicator", "state", "queue"}
+FIXED = {"work", "service", "step", "cause", "outcome", "indicator", "state", "queue"}
 """Labels whose values the code or the settings fix."""
 
 
