@@ -21,10 +21,10 @@ def test_counts_are_read_by_queue() -> None:
     assert parse_counts(METRICS) == {"scoring.s00": Counts(12, 3), "notify.parking": Counts(1, 0)}
 
 
-def test_parked_messages_are_nobodys_work() -> None:
-    counts = parse_counts(METRICS)
+def test_parked_and_held_messages_are_nobodys_work() -> None:
+    counts = {**parse_counts(METRICS), "scoring.held": Counts(7, 0)}
     assert pending(counts) == {"scoring.s00": 15}
-    assert parked(counts) == {"notify.parking": 1}
+    assert parked(counts) == {"notify.parking": 1, "scoring.held": 7}
 
 
 class _Scripted(QueueCounts):
