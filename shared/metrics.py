@@ -108,15 +108,23 @@ OUTAGES = Counter(
 )
 ALERTS = Counter(
     "kvar_alerts_total",
-    "Alerts by what became of them (sent, pending, undeliverable, superseded, withdrawn, withheld, needless, joined). Pending "
-    "rising: staff data are missing.",
+    "Alerts by what became of them (sent, uncertain, pending, undeliverable, superseded, withdrawn, withheld, needless, joined). "
+    "Pending rising: staff data are missing. Uncertain rising: the mail system takes mails and does not say so; mend it, then "
+    "`kvar alerts retry --state uncertain`.",
     ["outcome"],
 )
 OPEN_ALERTS = Gauge(
     "kvar_open_alerts",
-    "Alerts not yet mailed, by state, counted over all replicas. pending or undeliverable: GET /v1/alerts says which, and "
-    "staff data mend it; due for long: look at the mail system and at ingest.",
+    "Alerts not yet mailed, by state, counted over all replicas. pending or undeliverable: `kvar alerts list` says which, and "
+    "staff data mend it; due for long: look at the mail system (`kvar_mail_failures_total`) and at ingest.",
     ["state"],
+)
+MAIL_FAILURES = Counter(
+    "kvar_mail_failures_total",
+    "Attempts to hand a mail over that failed, by cause. away: no connection or no answer. sender: the mail system refuses us "
+    "(address or password of KVAR_SMTP_URL, KVAR_MAIL_FROM, a block list). everybody: it refuses all who may be told. "
+    "unanswered: given the mail, it never answered. address, unusable: one address is bad; `kvar alerts list` says which.",
+    ["cause"],
 )
 FRESHNESS = Gauge(
     "kvar_unit_fresh_until_timestamp_seconds",

@@ -1,9 +1,9 @@
 """Alerts as documents of the database and back. With `alert_store` the only place that knows field names.
 
-    {_id: "p_…:3", rev, student, n, authority, state, created_at, due_at, failures, begun, joined,
+    {_id: "p_…:3", rev, student, n, authority, state, created_at, due_at, failures, refused_since, joined,
      change: {data of risk.level_changed.v1 or risk.alert_withdrawn.v1}, withdraws: "p_…:2" (withdrawals only),
-     sought: {coaches, school_unit}, refusals: [{staff, email, answer}], telling: {before, detour: {level, alert, since}},
-     told: {staff, role, level}, sent_at, problem, mark}
+     sought: {coaches, school_unit}, refusals: [{staff, email, answer, at}], telling: {before, detour: {level, alert, since}},
+     handed_over: {times, staff, role, level}, told: {staff, role, level}, sent_at, problem, mark}
 
 `due_at` exists while the alert is not final, and orders all work; for `sending` it is the end of the lease. Every change
 of one alert is guarded by `rev`; `mark` is that of the last one.
@@ -11,13 +11,14 @@ of one alert is guarded by `rev`; `mark` is that of the last one.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
 import orjson
 
-from services.notify.alerts import GATHER, Alert, AlertState, Detour, Refusal, Telling
+from services.notify.alerts import GATHER, Alert, AlertState, Detour, HandedOver, Refusal, Telling
 from services.notify.places import Situation
 from shared.events import AlertWithdrawn, AlertWithdrawnEvent, Level, RiskLevelChanged, RiskLevelChangedEvent
 from shared.mongo import UpdateOne
@@ -49,10 +50,11 @@ def new_document(event: AlertEvent, now: datetime, *, newest: int, withdrawn: Co
     return {**fields, "state": AlertState.DUE.value, "due_at": now}
 
 
-def update_of(alert: Alert, fields: dict[str, Any], mark: str) -> UpdateOne:
-    """Writes fields (`None` removes one) while the alert is as it was read."""
+def update_of(alert: Alert, fields: dict[str, Any], mark: str, lease: datetime | None) -> UpdateOne:
+    """Writes fields (`None` removes one) while the alert is as it was read, and with a `lease` as long as it ends then."""
     update = operators({**fields, "rev": alert.rev + 1, "mark": mark})
-    return UpdateOne({"_id": alert.id, "rev": alert.rev}, update)
+    known = {"_id": alert.id, "rev": alert.rev, "due_at": lease}
+    return UpdateOne({name: value for name, value in known.items() if value is not None}, update)
 
 
 def operators(fields: dict[str, Any]) -> dict[str, Any]:
@@ -77,8 +79,9 @@ def read_alert(document: dict[str, Any]) -> Alert:
         due_at=document.get("due_at"),
         failures=document["failures"],
         waited="sought" in document,
-        begun=document.get("begun", False),
-        refusals=tuple(Refusal(**item) for item in document.get("refusals", [])),
+        handed_over=_handed_over(document.get("handed_over")),
+        refused_since=document.get("refused_since"),
+        refusals=tuple(Refusal(**{"at": document["created_at"], **item}) for item in document.get("refusals", [])),
         telling=_telling(document.get("telling")),
         told=(person["staff"], person["role"]) if person else None,
         level_told=Level(person["level"]) if "level" in person else None,
@@ -105,6 +108,19 @@ def telling(what: Telling | None) -> dict[str, Any]:
     return {"telling": {"before": what.before.value, "detour": detour}}
 
 
+def handed_over(mail: HandedOver | None) -> dict[str, Any]:
+    """Fields that note that a mail may be out."""
+    if mail is None:
+        return {"handed_over": None}
+    return {"handed_over": {"times": mail.times, "staff": mail.staff, "role": mail.role, "level": mail.level.value}}
+
+
+def _handed_over(document: dict[str, Any] | None) -> HandedOver | None:
+    if document is None:
+        return None
+    return HandedOver(document["times"], document["staff"], document["role"], Level(document["level"]))
+
+
 def _telling(document: dict[str, Any] | None) -> Telling | None:
     if document is None:
         return None
@@ -119,9 +135,9 @@ def sought(about: Situation) -> dict[str, Any]:
     return {"sought": {"coaches": list(about.coaches), "school_unit": about.school_unit}}
 
 
-def refusals(given: tuple[Refusal, ...]) -> dict[str, Any]:
+def refusals(given: Sequence[Refusal]) -> dict[str, Any]:
     """Fields that hold the mail system's answers."""
-    return {"refusals": [{"staff": item.staff, "email": item.email, "answer": item.answer} for item in given]}
+    return {"refusals": [asdict(refusal) for refusal in given] or None}
 
 
 def seeks(document: dict[str, Any], authority: str, staff: str, scope: list[str]) -> bool:

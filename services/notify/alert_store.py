@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,31 @@ from shared.mongo import ASCENDING, IndexModel, InsertOne, bulk_write, ensure_in
 if TYPE_CHECKING:
     from shared.mongo import Collection, Database
 
+_Change = tuple[Alert, dict[str, Any], datetime | None]
+
 WAITING_VALUES = [state.value for state in WAITING]
 OPEN_VALUES = [state.value for state in OPEN]
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which alerts a list shows; nothing = all."""
+    """Which alerts are meant; nothing = all."""
 
-    state: AlertState | None = None
+    states: Sequence[AlertState] = ()
     student: str | None = None
     authority: str | None = None
+    ids: Sequence[str] = ()
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """The same as a query."""
+        chosen: dict[str, Any] = {"student": self.student, "authority": self.authority}
+        query = {name: value for name, value in chosen.items() if value is not None}
+        if self.states:
+            query["state"] = {"$in": [state.value for state in self.states]}
+        if self.ids:
+            query["_id"] = {"$in": list(self.ids)}
+        return query
 
 
 @dataclass(slots=True)
@@ -109,40 +124,42 @@ class Alerts:
         return [sorted(found[student], key=lambda alert: alert.change.n) for student in students]
 
     async def claim(self, alert: Alert, now: datetime) -> Alert | None:
-        """Takes the lease; nothing when another replica was faster. Returns the alert as it stands then."""
+        """Takes the lease; nothing when another was faster, or has prolonged its own. Returns the alert as it stands then."""
         until = now + LEASE
         fields: dict[str, Any] = {"state": AlertState.SENDING.value, "due_at": until}
-        begun = alert.begun or alert.abandoned
-        if begun:
-            fields["begun"] = True
-        if not await self.change(alert, fields):
+        lease = alert.due_at if alert.state is AlertState.SENDING else None
+        if not await self.change(alert, fields, lease=lease):
             return None
-        return replace(alert, state=AlertState.SENDING, due_at=until, begun=begun, rev=alert.rev + 1)
+        return replace(alert, state=AlertState.SENDING, due_at=until, rev=alert.rev + 1)
 
     async def renew(self, alert: Alert, now: datetime) -> None:
         """Prolongs the lease, unless it has been lost."""
         with outages():
             await self._alerts.update_one({"_id": alert.id, "rev": alert.rev}, {"$set": {"due_at": now + LEASE}})
 
-    async def note(self, alert: Alert, fields: dict[str, Any]) -> bool:
-        """Writes fields (`None` removes one) under the lease, which goes on; says whether it is still held."""
+    async def note(self, alert: Alert, fields: dict[str, Any], now: datetime) -> bool:
+        """Writes fields (`None` removes one) under the lease, and prolongs it; says whether it is still held."""
+        noted = operators({**fields, "due_at": now + LEASE})
         with outages():
-            result = await self._alerts.update_one({"_id": alert.id, "rev": alert.rev}, operators(fields))
+            result = await self._alerts.update_one({"_id": alert.id, "rev": alert.rev}, noted)
         return bool(result.matched_count)
 
-    async def change(self, alert: Alert, fields: dict[str, Any]) -> bool:
-        """Writes fields of an alert (`None` removes one) unless somebody has changed it since it was read; says which."""
-        return await self._change((alert, fields))
+    async def change(self, alert: Alert, fields: dict[str, Any], *, lease: datetime | None = None) -> bool:
+        """Writes fields of an alert (`None` removes one) unless somebody has changed it since it was read; says which.
 
-    async def _write(self, asks: list[tuple[Alert, dict[str, Any]]]) -> list[bool]:
+        `lease`: when its lease must end, not having been prolonged since.
+        """
+        return await self._change((alert, fields, lease))
+
+    async def _write(self, asks: list[_Change]) -> list[bool]:
         marks = [secrets.token_hex(8) for _ in asks]
-        operations = [update_of(alert, fields, mark) for (alert, fields), mark in zip(asks, marks, strict=True)]
+        operations = [update_of(*ask[:2], mark, ask[2]) for ask, mark in zip(asks, marks, strict=True)]
         outcome = await bulk_write(self._alerts, operations)
         if outcome.matched == len(asks):
             return [True] * len(asks)
         # A bulk write tells how many it met, not which: the marks do.
         with outages():
-            found = self._alerts.find({"_id": {"$in": [alert.id for alert, _ in asks]}}, {"mark": 1})
+            found = self._alerts.find({"_id": {"$in": [alert.id for alert, _, _ in asks]}}, {"mark": 1})
             standing = {document.get("mark") async for document in found}
         return [mark in standing for mark in marks]
 
@@ -161,18 +178,36 @@ class Alerts:
         return [await self._wake(query, max(now for _, now in asks))] * len(asks)
 
     async def wake_for(self, authority: str, staff: str, scope: list[str], now: datetime) -> bool:
-        """Alerts that wait for this person, or for somebody at these units, are due now; says whether there are any."""
+        """Alerts that wait for this person, or for somebody at these units, are due now, and what was refused before is asked
+        again; says whether there are any.
+        """
         query = {"state": {"$in": WAITING_VALUES}}
         with outages():
             found = self._alerts.find(query, {"authority": 1, "sought": 1})
             meant = [document["_id"] async for document in found if seeks(document, authority, staff, scope)]
-        return await self._wake({"_id": {"$in": meant}}, now) if meant else False
+        return await self._wake({"_id": {"$in": meant}}, now, refusals=None) if meant else False
 
-    async def _wake(self, query: dict[str, Any], now: datetime) -> bool:
+    async def _wake(self, query: dict[str, Any], now: datetime, **fields: Any) -> bool:
         waiting = {**query, "state": {"$in": WAITING_VALUES}}
         with outages():
-            result = await self._alerts.update_many(waiting, {"$set": {"due_at": now, "failures": 0}})
+            result = await self._alerts.update_many(waiting, operators({"due_at": now, "failures": 0, **fields}))
         return bool(result.modified_count)
+
+    async def retry(self, which: Filter, now: datetime) -> int:
+        """Makes alerts due at once that nobody may have been told of, whatever they wait for; says how many.
+
+        One that counts as told although its mail is uncertain is handed over again, as often as one that may be out.
+        """
+        again: dict[str, Any] = {"state": AlertState.DUE.value, "due_at": now, "failures": 0}
+        forgotten = dict.fromkeys(("refusals", "refused_since", "problem"))
+        uncertain = {"handed_over.times": 1, "told": None, "sent_at": None}
+        done = 0
+        for states, fields in (((AlertState.DUE, *WAITING), {}), ((AlertState.UNCERTAIN,), uncertain)):
+            query = {"$and": [which.query, Filter(states).query]}
+            update = {**operators({**again, **forgotten, **fields}), "$inc": {"rev": 1}}
+            with outages():
+                done += (await self._alerts.update_many(query, update)).matched_count
+        return done
 
     async def due_students(self, now: datetime, limit: int) -> list[str]:
         """Students who have alerts to look at, the longest due first, each once."""
@@ -193,10 +228,9 @@ class Alerts:
 
     async def page(self, which: Filter, after: str | None, limit: int) -> list[Alert]:
         """At most `limit` alerts in the order of their ids, from the one behind `after` on."""
-        chosen = {"state": which.state and which.state.value, "student": which.student, "authority": which.authority}
-        query: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+        query = which.query
         if after is not None:
-            query["_id"] = {"$gt": after}
+            query = {"$and": [query, {"_id": {"$gt": after}}]}
         with outages():
             found = self._alerts.find(query).sort("_id", ASCENDING).limit(limit)
             return [read_alert(document) async for document in found]

@@ -2,8 +2,9 @@
 
 A change of level:
 
-    due ──> sending ──> sent
-     ^  │      ├──────> superseded   a newer message of the same student has been mailed, or was stored first
+    due ──> sending ──> sent         the mail system has taken the mail
+     ^  │      ├──────> uncertain    handed over as often as may be, and never an answer: the mail may be out, and counts as told
+     │  │      ├──────> superseded   a newer message of the same student has been mailed, or was stored first
      │  │      ├──────> withdrawn    a withdrawal names it; never mailed
      │  │      ├──────> withheld     the student has died
      │  └──────┤
@@ -11,7 +12,10 @@ A change of level:
      │         ├──────> needless     nobody was told of what it takes back
      │         ├──────> pending        nobody is known who could be told ─┐ looked at again when staff or enrolments change,
      │         └──────> undeliverable  every address was refused ─────────┘ and from time to time
-     └── (mail system or ingest away: again later)
+     └── (mail system or ingest away, or everybody refused: again later)
+
+The mail system has three answers: yes, no and none. After a no nothing is out. After none the mail may be out: it is handed over
+again after pauses of minutes, three times at most, and that it was begun is noted in the database before the content goes.
 
 A withdrawal of an earlier change goes the same way, with other ends than superseded and withdrawn:
 
@@ -47,6 +51,12 @@ GATHER = timedelta(seconds=5)
 
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(seconds=60)
+LONGEST_RETRY_REFUSED = timedelta(minutes=5)
+"""What answers with a no is not to be asked each minute."""
+REPEAT_AFTER = (timedelta(minutes=2), timedelta(minutes=10), timedelta(minutes=30))
+"""Pauses before a mail that may be out is handed over again."""
+REFUSAL_HOLDS = timedelta(days=1)
+"""How long a refused address is not asked for again: mailboxes are mended, and faults of mail systems pass."""
 FIRST_LOOK = timedelta(seconds=5)
 LONGEST_LOOK = timedelta(minutes=5)
 
@@ -62,6 +72,7 @@ class AlertState(StrEnum):
     PENDING = "pending"
     UNDELIVERABLE = "undeliverable"
     SENT = "sent"
+    UNCERTAIN = "uncertain"
     SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"
     WITHHELD = "withheld"
@@ -75,17 +86,44 @@ WAITING = (AlertState.PENDING, AlertState.UNDELIVERABLE)
 OPEN = (AlertState.DUE, AlertState.SENDING, *WAITING)
 """Not final."""
 
-SPOKEN = (AlertState.SENDING, AlertState.SENT, AlertState.NEEDLESS)
+TOLD = (AlertState.SENT, AlertState.UNCERTAIN)
+"""Somebody has been mailed, or may well have been, and is not mailed again."""
+
+SPOKEN = (AlertState.SENDING, *TOLD, AlertState.NEEDLESS)
 """Nothing older may be mailed after it. A needless one has made sure that what was told before is right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A mail system's final answer about an address. `answer`: code and text as the server gave them."""
+    """A no to an address. `answer`: code and text as the mail system gave them, or why nobody can be written to there."""
 
     staff: str
     email: str
     answer: str
+    at: datetime
+
+    @property
+    def address(self) -> Address:
+        """What was refused."""
+        return self.staff, self.email
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A mail that may be out: the mail system was given it, and no answer was heard.
+
+    `times`: how often; the rest is of the last time: to whom, in which role, with which level as the present one.
+    """
+
+    times: int
+    staff: str
+    role: str
+    level: Level
+
+    @property
+    def repeat_after(self) -> timedelta | None:
+        """How long to wait before it is handed over again; nothing when it has been often enough."""
+        return REPEAT_AFTER[self.times - 1] if self.times <= len(REPEAT_AFTER) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +155,8 @@ class Alert:
         due_at: When it is looked at next; nothing when final.
         failures: Attempts in a row that found the mail system or ingest away, or nobody to tell.
         waited: Somebody to tell has been looked for in vain at least once.
-        begun: The mail system may have taken the mail although nobody heard its answer.
+        handed_over: The mail may be out; nothing when it certainly is not, or certainly is.
+        refused_since: Since when every attempt has ended with a no of the mail system to everybody asked.
         telling: What the mail of a change tells, noted before it is handed over.
         told: Staff id and role of the person mailed; nothing before.
         level_told: The level that the mail gave as the present one; nothing before.
@@ -134,7 +173,8 @@ class Alert:
     due_at: datetime | None = None
     failures: int = 0
     waited: bool = False
-    begun: bool = False
+    handed_over: HandedOver | None = None
+    refused_since: datetime | None = None
     refusals: tuple[Refusal, ...] = field(default=())
     telling: Telling | None = None
     told: tuple[str, str] | None = None
@@ -143,10 +183,14 @@ class Alert:
     problem: str | None = None
     joined: str | None = None
 
+    def refused(self, now: datetime) -> tuple[Refusal, ...]:
+        """The refusals that hold still."""
+        return tuple(refusal for refusal in self.refusals if now < refusal.at + REFUSAL_HOLDS)
+
     @property
-    def refused(self) -> frozenset[Address]:
-        """Addresses that will not be tried again."""
-        return frozenset((refusal.staff, refusal.email) for refusal in self.refusals)
+    def begun(self) -> bool:
+        """Whether the mail system may have taken the mail although nobody heard its answer."""
+        return self.handed_over is not None
 
     @property
     def withdraws(self) -> str | None:
@@ -160,13 +204,14 @@ class Alert:
 
     @property
     def abandoned(self) -> bool:
-        """Whether a holder that is dead may have handed the mail over; of a change not before what the mail tells was noted."""
-        return self.state is AlertState.SENDING and (self.withdraws is not None or self.telling is not None)
+        """Whether a holder that is dead may have handed the mail over."""
+        return self.state is AlertState.SENDING and self.begun
 
 
-def retry_after(failures: int) -> timedelta:
-    """Pause after an attempt that met an outage; `failures` counts this one."""
-    return min(FIRST_RETRY * (1 << min(failures - 1, 10)), LONGEST_RETRY)
+def retry_after(failures: int, *, is_refused: bool = False) -> timedelta:
+    """Pause after an attempt that met an outage; `failures` counts this one. `is_refused`: the mail system answered with a no."""
+    longest = LONGEST_RETRY_REFUSED if is_refused else LONGEST_RETRY
+    return min(FIRST_RETRY * (1 << min(failures - 1, 10)), longest)
 
 
 def look_after(failures: int) -> timedelta:

@@ -20,11 +20,14 @@ BEARER = HTTPBearer(auto_error=False, description="service token")
 
 
 class RefusalOut(BaseModel):
-    """A mail system's final no to an address of a member of staff, named as in `AlertOut`."""
+    """A no to an address of a member of staff, named as in `AlertOut`: the mail system's answer, or why nobody can be written to
+    there. It is asked for again a day later, and when staff data change.
+    """
 
     staff: str
     staff_space: str | None
     answer: str
+    at: datetime
 
 
 class AlertOut(BaseModel):
@@ -32,7 +35,8 @@ class AlertOut(BaseModel):
     unique, `role` why it was that person.
 
     `kind`: a change of level, or the withdrawal of an earlier one, `withdraws`. `joined`: id of the newer alert that tells
-    of this one too. `cause`: what lies behind it. `begun`: the mail may be out although the mail system's answer is not known.
+    of this one too. `cause`: what lies behind it. `begun`: the mail may be out although the mail system's answer is not known;
+    `handed_over`: so often.
     """
 
     id: str
@@ -55,6 +59,7 @@ class AlertOut(BaseModel):
     sent_at: datetime | None
     failures: int
     begun: bool
+    handed_over: int
     problem: str | None
     told: str | None
     told_space: str | None
@@ -88,7 +93,7 @@ def alerts_router(alerts: Alerts, token: str) -> APIRouter:
     ) -> AlertPage:
         """Alerts by state, student or authority."""
         try:
-            found = await alerts.page(Filter(status, student, authority), after, limit)
+            found = await alerts.page(Filter((status,) if status else (), student, authority), after, limit)
         except Outage as outage:
             raise _away(outage) from outage
         return AlertPage(items=[_shown(alert) for alert in found], next=found[-1].id if len(found) == limit else None)
@@ -136,6 +141,7 @@ def _shown(alert: Alert) -> AlertOut:
         sent_at=alert.sent_at,
         failures=alert.failures,
         begun=alert.begun,
+        handed_over=alert.handed_over.times if alert.handed_over is not None else 0,
         problem=alert.problem,
         told=told,
         told_space=told_space,
@@ -146,7 +152,7 @@ def _shown(alert: Alert) -> AlertOut:
 
 def _refusal(refusal: Refusal) -> RefusalOut:
     staff, space = _as_published(refusal.staff)
-    return RefusalOut(staff=staff, staff_space=space, answer=refusal.answer)
+    return RefusalOut(staff=staff, staff_space=space, answer=refusal.answer, at=refusal.at)
 
 
 def _as_published(staff: str) -> tuple[str, str | None]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from services.notify.alerts import OPEN, SPOKEN, WAITING, Alert, AlertState, Detour, Telling
+from services.notify.alerts import OPEN, SPOKEN, TOLD, WAITING, Alert, AlertState, Detour, Telling
 from services.notify.verdicts import (
     ChangeVerdict,
     Gather,
@@ -57,7 +57,7 @@ def _in_one(
     alert: Alert, older: Sequence[Alert], withdrawn: Collection[str | None], told: Level
 ) -> Gather | Needless | TellChange:
     """The change with everything before it that nobody was told of."""
-    heard = max((a.change.n for a in older if a.state is AlertState.SENT), default=0)
+    heard = max((a.change.n for a in older if a.state in TOLD), default=0)
     unheard = [a for a in older if a.change.n > heard and not a.begun and a.id not in withdrawn]
     apart = [a for a in unheard if a.withdraws is None and a.state in GATHERED and a.joined != alert.id]
     if apart:
@@ -71,7 +71,7 @@ def _in_one(
 
 def level_told(known: Sequence[Alert]) -> Level:
     """The level in the last mail; before the first one every student is taken for universal."""
-    sent = [alert for alert in known if alert.state is AlertState.SENT]
+    sent = [alert for alert in known if alert.state in TOLD]
     if not sent:
         return Level.UNIVERSAL
     last = max(sent, key=lambda alert: (alert.sent_at or alert.created_at, alert.change.n))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from services.notify.alerts import Alert, message_id
 from services.notify.letter import Letter, language_of
+from services.notify.lines import header, one_line
 from services.notify.recipients import Recipient
 
 ALERT_HEADER = "X-Kvar-Alert-Id"
@@ -22,9 +23,17 @@ RECEIVED_HEADER = "X-Kvar-Event-Received"
 WITHDRAWS_HEADER = "X-Kvar-Withdraws"
 """Only in a withdrawal: the id of the alert that it takes back."""
 
+LONGEST_SUBJECT = 150
+LONGEST_NAME = 100
+ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
+"""A mailbox of RFC 5321 without quoting, comments or address literals: what cannot be read in two ways, in a header or a command."""
+
 
 class UnusableAddress(ValueError):
-    """What the staff data call an e-mail address is none; no mail system needs to be asked."""
+    """Nobody can be written to there: what the staff data call an e-mail address is none, or the mail cannot be composed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class Composer:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=_printed,
         )
 
     def compose(
@@ -60,7 +70,7 @@ class Composer:
         message = EmailMessage(policy=SMTP)
         message["From"] = Address("Kvar", addr_spec=self._sender)
         message["To"] = _address(recipient)
-        message["Subject"] = letter.subject
+        message["Subject"] = header(letter.subject, LONGEST_SUBJECT)
         message["Date"] = format_datetime(now)
         message["Message-ID"] = message_id(alert.id, self._sender)
         if replies_to:
@@ -86,10 +96,12 @@ class Composer:
         )
 
 
+def _printed(value: object) -> object:
+    """What a template writes: what comes from elsewhere stays on its line."""
+    return one_line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
 def _address(recipient: Recipient) -> Address:
-    name = " ".join(recipient.member.name.split())
-    try:
-        recipient.member.email.encode("ascii")
-        return Address(name, addr_spec=recipient.member.email)
-    except (ValueError, IndexError, MessageError) as error:
-        raise UnusableAddress(f"not an e-mail address: {error}") from error
+    if not ADDRESS.fullmatch(recipient.member.email):
+        raise UnusableAddress("not an e-mail address")
+    return Address(header(recipient.member.name, LONGEST_NAME), addr_spec=recipient.member.email)

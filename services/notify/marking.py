@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from services.notify import alert_documents
 from services.notify.alert_store import Alerts
-from services.notify.alerts import GRACE, OPEN, Alert, AlertState, Refusal, Telling, look_after, retry_after
+from services.notify.alerts import GRACE, OPEN, Alert, AlertState, HandedOver, Refusal, Telling, look_after, retry_after
 from services.notify.places import Situation
-from services.notify.recipients import Recipient
 from shared import metrics
 from shared.waiting import through_outages
 
@@ -32,11 +30,19 @@ class Marking:
         self._clock = clock
 
     async def finish(self, alert: Alert, state: AlertState, fields: dict[str, Any] | None = None) -> None:
-        """The alert has come to its end."""
+        """The alert has come to its end, without a mail."""
         final = {"due_at": None, "problem": None, **(fields or {})}
-        if state is AlertState.SENT:
-            final["sent_at"] = self._clock()
         await self._change(alert, state, final, first_time=alert.state in OPEN)
+
+    async def sent(self, alert: Alert, to: HandedOver, refusals: Sequence[Refusal]) -> None:
+        """The mail system has taken the mail. That holds also when another replica took the lease meanwhile."""
+        known = alert_documents.refusals(refusals) | alert_documents.handed_over(None)
+        fields = {**known, **self._told(to), "problem": None}
+        current: Alert | None = alert
+        while current is not None and current.state in OPEN:
+            if await self._change(current, AlertState.SENT, fields, first_time=True):
+                return
+            current = await through_outages(lambda: self._alerts.one(alert.id), service=SERVICE)
 
     async def join(self, alert: Alert, other: Alert) -> None:
         """The other one tells of it too."""
@@ -46,38 +52,61 @@ class Marking:
         """It waits for another alert."""
         await self._change(alert, AlertState.DUE, {"due_at": when}, first_time=False)
 
-    async def postpone(self, alert: Alert, problem: str, *, begun: bool) -> None:
-        """It waits for an outage to end. `begun`: the mail may be out."""
+    async def begin(self, alert: Alert, telling: Telling | None, to: HandedOver) -> bool:
+        """The mail is about to be handed over: from now on it may be out. False when the lease has been lost."""
+        fields = alert_documents.telling(telling) | alert_documents.handed_over(to)
+        return await through_outages(lambda: self._alerts.note(alert, fields, self._clock()), service=SERVICE)
+
+    async def unanswered(self, alert: Alert, mail: HandedOver, problem: str) -> None:
+        """The mail may be out: it is handed over again after a while, or has been often enough and counts as told."""
+        logger.warning("a mail may be out", extra={"alert": alert.id, "problem": problem, "times": mail.times})
+        fields = {**alert_documents.handed_over(mail), "problem": problem, "refused_since": None}
+        pause = mail.repeat_after
+        if pause is None:
+            await self._change(alert, AlertState.UNCERTAIN, {**fields, **self._told(mail)}, first_time=True)
+            return
+        await self._change(alert, AlertState.DUE, {**fields, "due_at": self._clock() + pause}, first_time=False)
+
+    async def postpone(
+        self, alert: Alert, problem: str, *, refused: bool = False, refused_since: datetime | None = None
+    ) -> None:
+        """Nothing is out by this attempt; it waits for an outage to end. `refused`: the mail system answers, with a no;
+        `refused_since`: to everybody asked, since then.
+        """
         failures = alert.failures + 1
-        due_at = self._clock() + retry_after(failures)
-        fields = {"failures": failures, "problem": problem, "due_at": due_at, "begun": begun or None}
+        fields = {
+            **alert_documents.handed_over(alert.handed_over),
+            "failures": failures,
+            "problem": problem,
+            "refused_since": refused_since,
+            "due_at": self._clock() + retry_after(failures, is_refused=refused),
+        }
         await self._change(alert, AlertState.DUE, fields, first_time=False)
 
-    async def pass_over(self, alert: Alert, recipient: Recipient, answer: str) -> None:
-        """Notes the refusal of an address and leaves the alert due at once, for the next in line."""
-        refusal = Refusal(recipient.member.staff, recipient.member.email, answer)
-        fields = {**alert_documents.refusals((*alert.refusals, refusal)), "due_at": self._clock()}
-        await self._change(alert, AlertState.DUE, fields, first_time=False)
-
-    async def wait_for_somebody(self, alert: Alert, about: Situation) -> None:
+    async def wait_for_somebody(self, alert: Alert, about: Situation, refusals: Sequence[Refusal]) -> None:
         """There is nobody to tell; it is looked at again when the time is up that others are told after."""
-        state = AlertState.UNDELIVERABLE if alert.refusals else AlertState.PENDING
+        state = AlertState.UNDELIVERABLE if refusals else AlertState.PENDING
         failures, now, patient_until = alert.failures + 1, self._clock(), alert.created_at + GRACE
         due_at = now + look_after(failures)
         if now < patient_until:
             due_at = min(due_at, patient_until)
-        fields = {**alert_documents.sought(about), "failures": failures, "due_at": due_at}
+        fields = {
+            **alert_documents.sought(about),
+            **alert_documents.refusals(refusals),
+            **alert_documents.handed_over(alert.handed_over),
+            "failures": failures,
+            "refused_since": None,
+            "problem": None,
+            "due_at": due_at,
+        }
         await self._change(alert, state, fields, first_time=not alert.waited)
 
-    async def note(self, alert: Alert, telling: Telling | None) -> Alert | None:
-        """The alert with what its mail is about to tell; nothing when the lease has been lost."""
-        if alert.telling == telling:
-            return alert
-        fields = alert_documents.telling(telling)
-        written = await through_outages(lambda: self._alerts.note(alert, fields), service=SERVICE)
-        return replace(alert, telling=telling) if written else None
+    def _told(self, mail: HandedOver) -> dict[str, Any]:
+        """Fields of an alert that counts as told."""
+        told = alert_documents.told(mail.staff, mail.role, mail.level)
+        return {**told, "sent_at": self._clock(), "due_at": None, "refused_since": None}
 
-    async def _change(self, alert: Alert, state: AlertState, fields: dict[str, Any], *, first_time: bool) -> None:
+    async def _change(self, alert: Alert, state: AlertState, fields: dict[str, Any], *, first_time: bool) -> bool:
         written = await through_outages(
             lambda: self._alerts.change(alert, {**fields, "state": state.value}),
             service=SERVICE,
@@ -86,3 +115,4 @@ class Marking:
             logger.warning("an alert was changed by another replica", extra={"alert": alert.id})
         elif first_time:
             metrics.ALERTS.labels(state.value).inc()
+        return written

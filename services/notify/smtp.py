@@ -5,42 +5,71 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
+from services.notify.lines import one_line
 from services.notify.mail import Mail
+from services.notify.replies import NO_FROM, Reply, Step
 from shared.errors import Outage
 from shared.settings import SettingsError
 
-CONNECTIONS = 4
+CONNECTIONS = 20
+"""So many mails may be under way: a slow one holds up nobody else's. Mail systems commonly allow one client 20 to 50."""
 IDLE_SECONDS = 5.0
-STEP_SECONDS = 15.0
-WHOLE_SECONDS = 60.0
-PERMANENT_FROM = 500
+STEP_SECONDS = 300.0
+"""For each answer but the last: what RFC 5321, 4.5.3.2, gives the longest of them at least."""
+CONTENT_SECONDS = 600.0
+"""For the answer to the end of the content (RFC 5321, 4.5.3.2.6): who asks sooner again may have the mail delivered twice."""
+LONGEST_REPLY = 300
 PORTS = {"smtp": 25, "smtps": 465}
+
+Begin = Callable[[], Awaitable[None]]
 
 
 class Refused(Exception):
-    """The mail system says no for ever to this address or mail. The message is its answer."""
+    """The mail system says no to this recipient, or to the content for this recipient. The mail was not taken."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(str(reply))
+        self.reply = reply
+
+
+class Unreachable(Outage):
+    """The mail system is away, silent or gone before it was given the content. The mail was not taken."""
+
+
+class TurnedAway(Outage):
+    """The mail system says no to us as client or sender, whoever the recipient is. The mail was not taken."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"the mail system: {reply}")
+        self.reply = reply
 
 
 class Unanswered(Outage):
-    """The mail system fell silent in the middle: nobody knows whether it has taken the mail."""
+    """The mail system fell silent, or went, while it was given the content: nobody knows whether it has taken the mail."""
 
 
 class Mailer(Protocol):
     """Sends one mail."""
 
-    async def send(self, mail: Mail) -> None:
-        """Returns when the mail system has taken responsibility for the mail.
+    async def send(self, mail: Mail, begin: Begin) -> None:
+        """Returns when the mail system has taken responsibility for the mail. It may take most of an hour, all steps together.
+
+        `begin` is awaited when sender and recipient have been accepted: from then on the mail may be out. What it raises ends
+        the delivery, and nothing is out.
 
         Raises:
-            Refused: a permanent answer (5xx) to the recipient or the content.
-            Unanswered: gone or silent after the mail was begun. It may or may not have been taken.
-            Outage: away, busy, or refusing us as sender. The mail was not taken.
+            Refused: a no to the recipient or the content.
+            TurnedAway: a no to us as client or sender.
+            Unreachable: away or silent.
+            Unanswered: gone or silent after `begin`. The mail may or may not have been taken.
         """
 
 
@@ -91,43 +120,43 @@ class SmtpMailer:
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, begin: Begin) -> None:
         """See `Mailer`."""
-        begun = False
-        try:
-            # The wait for a connection counts too: the caller's lease does not stop meanwhile.
-            async with asyncio.timeout(WHOLE_SECONDS), self._free:
-                client = await self._connection()
-                begun = True
-                await self._send(client, mail)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            if _for_ever(error):
-                raise Refused(_answer(error)) from error
-            # An answer is a no; what breaks off without one is unknown.
-            answered = not begun or isinstance(error, aiosmtplib.SMTPResponseException)
-            kind = Outage if answered else Unanswered
-            raise kind(f"the mail system: {_answer(error)}") from error
+        async with self._free, self._connection() as client:
+            with _answers(Step.SENDER):
+                await client.mail(mail.sender)
+            with _answers(Step.RECIPIENT):
+                await client.rcpt(mail.recipient)
+            await begin()
+            if not client.is_connected:
+                raise Unreachable("the mail system: gone before it was given the content")
+            with _answers(Step.CONTENT):
+                await client.data(mail.content, timeout=CONTENT_SECONDS)
 
-    async def _send(self, client: aiosmtplib.SMTP, mail: Mail) -> None:
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
+        """One that is idle or new; kept for others unless something has broken off in it."""
+        client = self._idle_one() or await self._new_one()
         try:
-            await client.sendmail(mail.sender, [mail.recipient], mail.content)
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            self._keep(client)
-            raise error.recipients[0] from error
-        except aiosmtplib.SMTPResponseException:
-            self._keep(client)
+            yield client
+        except Refused:
+            if client.is_connected:
+                await self._reset(client)
             raise
         except BaseException:
             client.close()
             raise
-        self._keep(client)
+        self._idle.append((client, time.monotonic()))
 
-    async def _connection(self) -> aiosmtplib.SMTP:
+    def _idle_one(self) -> aiosmtplib.SMTP | None:
         while self._idle:
             client, since = self._idle.pop()
             if client.is_connected and time.monotonic() - since < IDLE_SECONDS:
                 return client
             client.close()
+        return None
+
+    async def _new_one(self) -> aiosmtplib.SMTP:
         server = self._server
         client = aiosmtplib.SMTP(
             hostname=server.host,
@@ -139,14 +168,21 @@ class SmtpMailer:
             timeout=STEP_SECONDS,
         )
         try:
-            await client.connect()
+            with _answers(Step.SESSION):
+                await client.connect()
         except BaseException:
             client.close()
             raise
         return client
 
-    def _keep(self, client: aiosmtplib.SMTP) -> None:
-        self._idle.append((client, time.monotonic()))
+    async def _reset(self, client: aiosmtplib.SMTP) -> None:
+        """After a no the next mail may go by the same connection."""
+        try:
+            await client.rset(timeout=IDLE_SECONDS)
+        except (aiosmtplib.SMTPException, OSError):
+            client.close()
+        else:
+            self._idle.append((client, time.monotonic()))
 
     async def close_idle(self, *, every: bool = False) -> None:
         """Says goodbye on connections that were idle for too long, or on all that nobody uses."""
@@ -159,14 +195,24 @@ class SmtpMailer:
             client.close()
 
 
-def _for_ever(error: Exception) -> bool:
-    """A 5xx to the recipient or to the content. One to us as sender is our own fault, and mended without a new alert."""
-    return (
-        isinstance(error, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError) and error.code >= PERMANENT_FROM
-    )
+@contextlib.contextmanager
+def _answers(step: Step) -> Iterator[None]:
+    """What the driver raises in a step, as what it means for the mail."""
+    try:
+        yield
+    except aiosmtplib.SMTPResponseException as error:
+        text = one_line(error.message, LONGEST_REPLY)
+        if error.code < NO_FROM:
+            # Nothing that the protocol knows as an answer here; after the content it may be a yes.
+            raise _broken_off(step, f"{error.code} {text}") from error
+        reply = Reply(step, error.code, text)
+        if step in {Step.SESSION, Step.SENDER}:
+            raise TurnedAway(reply) from error
+        raise Refused(reply) from error
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise _broken_off(step, one_line(f"{type(error).__name__} {error}".strip(), LONGEST_REPLY)) from error
 
 
-def _answer(error: Exception) -> str:
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return f"{error.code} {error.message}"
-    return f"{type(error).__name__} {error}".strip()
+def _broken_off(step: Step, how: str) -> Outage:
+    kind = Unanswered if step is Step.CONTENT else Unreachable
+    return kind(f"the mail system: {how}")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.notify.alerts import OPEN, Alert, AlertState, Said
+from services.notify.alerts import OPEN, TOLD, Alert, AlertState, Said
 from services.notify.changes import level_told
 from services.notify.verdicts import Close, Join, Needless, TellLevel, TellWithdrawn, Wait, WithdrawalVerdict
 
@@ -34,7 +34,7 @@ def decide(withdrawal: Alert, known: Sequence[Alert], now: datetime) -> Withdraw
     if wrong:
         return _leave_to(newer, wrong, known, now) or TellWithdrawn(wrong, _newest_word(withdrawal, newer))
     before = level_told(known)
-    tells_itself = [a for a in newer if not withdrawal.begun or a.state is AlertState.SENT]
+    tells_itself = [a for a in newer if not withdrawal.begun or a.state in TOLD]
     if tells_itself or before is withdrawal.change.to_level:
         return Needless()
     return TellLevel(before)
@@ -66,7 +66,7 @@ def _mail_of(change: Alert, known: Sequence[Alert]) -> Alert | None:
 
 
 def _mailed(alert: Alert) -> bool:
-    return alert.state is AlertState.SENT or alert.begun
+    return alert.state in TOLD or alert.begun
 
 
 def _leave_to(
@@ -97,5 +97,5 @@ def _person(changes: tuple[Alert, ...]) -> str | None:
 
 def _newest_word(withdrawal: Alert, newer: list[Alert]) -> Said:
     """The level as it is; a newer change that is still to be mailed will speak for itself."""
-    spoken = [alert for alert in newer if alert.withdraws is not None or alert.state is AlertState.SENT]
+    spoken = [alert for alert in newer if alert.withdraws is not None or alert.state in TOLD]
     return max([withdrawal, *spoken], key=lambda alert: alert.change.n).change

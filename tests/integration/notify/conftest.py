@@ -7,7 +7,7 @@ import contextlib
 import email
 import email.policy
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import uvicorn
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult
 from fastapi import FastAPI, Header, HTTPException
 
 from deploy.local.ports import free_ports
@@ -24,19 +25,27 @@ TOKEN = "token-between-services"
 
 @dataclass
 class Sink:
-    """A mail system that can be started, stopped, told to refuse addresses, and made slow to answer."""
+    """A mail system that can be started, stopped, told to refuse addresses or everything at a step, and made slow to answer.
+
+    `refuse`: answers to addresses. `says`: answers to everybody at a step (greeting, EHLO, AUTH, MAIL, RCPT, DATA). `slow`:
+    seconds until the end of the content is answered, by address. `goes`: takes the content and goes without an answer.
+    """
 
     port: int
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
+    asked_for: list[str] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)
+    says: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    slow: dict[str, float] = field(default_factory=dict)
+    goes: bool = False
     busy: bool = False
     sessions: set[int] = field(default_factory=set)
     _controller: Any = None
 
     def start(self) -> None:
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = _Controller(self, hostname="127.0.0.1", port=self.port)
         self._controller.start()
 
     def stop(self) -> None:
@@ -49,19 +58,24 @@ class Sink:
         return f"smtp://127.0.0.1:{self.port}"
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
-        if address in self.refuse:
-            return self.refuse[address]
+        self.asked_for.append(address)
+        if answer := self.says.get("RCPT") or self.refuse.get(address):
+            return answer
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if answer := self.says.get("DATA"):
+            return answer
         self.busy = True
-        await asyncio.sleep(self.seconds)
+        await asyncio.sleep(max([self.seconds, *(self.slow.get(address, 0.0) for address in envelope.rcpt_tos)]))
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.recipients.extend(envelope.rcpt_tos)
         self.sessions.add(id(session))
         self.mails.append(message)
+        if self.goes:
+            server.transport.abort()
         return "250 taken"
 
     def ids(self) -> list[str]:
@@ -71,6 +85,44 @@ class Sink:
     def of(self, student: str) -> list[EmailMessage]:
         """A student's mails in the order of arrival."""
         return [mail for mail in self.mails if str(mail["X-Kvar-Alert-Id"]).startswith(student)]
+
+
+class _Controller(Controller):
+    """Of a server that knows a user, and says at each step what it is told to."""
+
+    def factory(self) -> SMTP:
+        sink: Sink = self.handler
+        return _Server(
+            sink,
+            authenticator=lambda *_: AuthResult(success=True),
+            auth_require_tls=False,
+            **self.SMTP_kwargs,
+        )
+
+
+class _Server(SMTP):
+    async def push(self, status: Any) -> None:
+        if self.session is not None and self.session.host_name is None and str(status).startswith("220 "):
+            status = self.event_handler.says.get("greeting", status)
+        await super().push(status)
+
+    async def _unless_told(self, step: str, usual: Callable[[Any], Awaitable[None]], given: Any) -> None:
+        if answer := self.event_handler.says.get(step):
+            await self.push(answer)
+        else:
+            await usual(given)
+
+    async def smtp_EHLO(self, given: Any) -> None:  # noqa: N802
+        await self._unless_told("EHLO", super().smtp_EHLO, given)
+
+    async def smtp_HELO(self, given: Any) -> None:  # noqa: N802
+        await self._unless_told("EHLO", super().smtp_HELO, given)
+
+    async def smtp_AUTH(self, given: Any) -> None:  # noqa: N802
+        await self._unless_told("AUTH", super().smtp_AUTH, given)
+
+    async def smtp_MAIL(self, given: Any) -> None:  # noqa: N802
+        await self._unless_told("MAIL", super().smtp_MAIL, given)
 
 
 def readable(mail: EmailMessage) -> str:

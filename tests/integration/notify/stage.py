@@ -8,16 +8,17 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import aio_pika
 import httpx
+import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.notify.app import build
-from shared import mongo
+from shared import database_clock, mongo
 from shared.events import (
     AlertWithdrawnEvent,
     EnrolmentChangedEvent,
@@ -130,9 +131,11 @@ class Stage:
         return cls(settings, sink, ingest)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A replica that is ready; yields a client of its HTTP."""
-        app: FastAPI = build(self.settings)
+    async def running(self, ahead: timedelta = timedelta()) -> AsyncIterator[httpx.AsyncClient]:
+        """A replica that is ready; yields a client of its HTTP. `ahead`: by how much the clock of its machine is wrong."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(database_clock, "utc_now", lambda: datetime.now(UTC) + ahead)
+            app: FastAPI = build(self.settings)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://notify") as client,
@@ -183,6 +186,11 @@ async def alert_of(client: httpx.AsyncClient, alert_id: str) -> dict[str, Any]:
     answer = await client.get(f"/v1/alerts/{alert_id}")
     assert answer.status_code in {200, 404}, answer.text
     return {"status": None, **answer.json()}
+
+
+def refusals_of(shown: dict[str, Any]) -> list[tuple[str, str | None, str]]:
+    """Who was refused, as operators see it: staff id, space, answer."""
+    return [(item["staff"], item["staff_space"], item["answer"]) for item in shown["refusals"]]
 
 
 async def reaches(client: httpx.AsyncClient, alert_id: str, status: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import aio_pika
 import pytest
 from pydantic import SecretStr
 
-from services.notify import alert_store, delivery
+from services.notify import alert_store, alerts, delivery
 from services.notify.alert_store import Alerts
 from services.notify.app import build
 from services.notify.smtp import smtp_server
@@ -27,6 +27,7 @@ from tests.integration.notify.stage import (
     enrolled,
     level_changed,
     reaches,
+    refusals_of,
     staff_changed,
     student,
     troubled,
@@ -214,7 +215,7 @@ async def test_a_refused_address_is_noted_and_the_next_in_line_told(stage: Stage
         await stage.publish(staff_changed(), staff_changed("staff:bo", StaffRole.COORDINATOR), enrolled(who))
         await stage.publish(level_changed(who))
         shown = await reaches(client, f"{who}:1", "sent")
-    assert shown["refusals"] == [{"staff": "staff:anna", "staff_space": None, "answer": "550 5.1.1 no such user"}]
+    assert refusals_of(shown) == [("staff:anna", None, "550 5.1.1 no such user")]
     assert stage.sink.recipients == ["bo@skola.example"]
 
 
@@ -305,7 +306,7 @@ async def test_operators_see_staff_as_their_publisher_calls_them_and_the_space(s
         async with stage.database() as database:
             stored = await database["alerts"].find_one({"_id": f"{who}:1"})
     assert (shown["told"], shown["told_space"]) == ("staff:bo", "hr")
-    assert shown["refusals"] == [{"staff": "staff:12", "staff_space": "hr", "answer": "550 no such user"}]
+    assert refusals_of(shown) == [("staff:12", "hr", "550 no such user")]
     assert stored is not None
     assert stored["told"]["staff"] == "staff:hr/bo"
 
@@ -348,11 +349,11 @@ async def test_a_student_with_one_name_is_named_by_it(stage: Stage) -> None:
 
 async def test_refused_everywhere_is_undeliverable_until_an_address_is_mended(stage: Stage) -> None:
     who = student()
-    stage.sink.refuse["anna@skola.example"] = "550 no such user"
+    stage.sink.refuse["anna@skola.example"] = "550 5.1.1 no such user"
     async with stage.running() as client:
         await stage.publish(staff_changed(), enrolled(who), level_changed(who))
         shown = await reaches(client, f"{who}:1", "undeliverable")
-        assert shown["refusals"][0]["answer"] == "550 no such user"
+        assert refusals_of(shown) == [("staff:anna", None, "550 5.1.1 no such user")]
         await stage.publish(staff_changed(revision=2, email="asa@skola.example"))
         await reaches(client, f"{who}:1", "sent")
     assert stage.sink.recipients == ["asa@skola.example"]
@@ -406,7 +407,10 @@ async def test_an_alert_stored_before_a_crash_is_sent_after_it(stage: Stage) -> 
     assert stage.sink.ids() == [f"{who}:1"]
 
 
-async def test_a_mail_repeated_after_a_crash_bears_the_same_message_id(stage: Stage) -> None:
+async def test_a_mail_repeated_after_a_crash_bears_the_same_message_id(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "REPEAT_AFTER", (timedelta(seconds=1),) * 3)
     who = student()
     async with stage.running() as client:
         await stage.publish(staff_changed(), enrolled(who), level_changed(who))
@@ -415,7 +419,14 @@ async def test_a_mail_repeated_after_a_crash_bears_the_same_message_id(stage: St
             # As a replica leaves it that dies between the mail system's yes and its mark, its lease run out.
             await database["alerts"].update_one(
                 {"_id": f"{who}:1"},
-                {"$set": {"state": "sending", "due_at": datetime.now(UTC)}, "$inc": {"rev": 1}},
+                {
+                    "$set": {
+                        "state": "sending",
+                        "due_at": datetime.now(UTC),
+                        "handed_over": {"times": 1, "staff": "staff:anna", "role": "coach", "level": "targeted"},
+                    },
+                    "$inc": {"rev": 1},
+                },
             )
         await until(lambda: len(stage.sink.mails) == 2, "the mail to be sent again")
         await reaches(client, f"{who}:1", "sent")

@@ -14,7 +14,7 @@ from shared.database_clock import DatabaseClock
 
 pytestmark = pytest.mark.integration
 
-NEAR = timedelta(seconds=1)
+NEAR = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("wrong_by", [timedelta(minutes=5), timedelta(minutes=-5), timedelta(days=400)])

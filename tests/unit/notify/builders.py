@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from services.notify.alerts import Alert, AlertState
+from services.notify.alerts import Alert, AlertState, HandedOver
 from services.notify.places import Situation, Statement, statement_of
 from services.notify.recipients import Recipient, StaffMember
 from shared.events import AlertWithdrawn, EnrolmentChanged, Level, Reason, RiskLevelChanged, StaffRole
@@ -99,7 +99,8 @@ def group_absence(group: str | None = "NA24a") -> Reason:
     )
 
 
-def alert(**fields: Any) -> Alert:
+def alert(*, begun: bool = False, **fields: Any) -> Alert:
+    """`begun`: its mail may be out."""
     given: dict[str, Any] = {
         "id": f"{STUDENT}:1",
         "student": STUDENT,
@@ -108,6 +109,7 @@ def alert(**fields: Any) -> Alert:
         "state": AlertState.SENDING,
         "created_at": RECEIVED,
         "rev": 2,
+        "handed_over": HandedOver(1, "staff:anna", "coach", Level.TARGETED) if begun else None,
     }
     return Alert(**{**given, **fields})
 
