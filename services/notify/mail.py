@@ -24,7 +24,10 @@ WITHDRAWS_HEADER = "X-Kvar-Withdraws"
 """Only in a withdrawal: the id of the alert that it takes back."""
 
 LONGEST_SUBJECT = 150
-LONGEST_NAME = 100
+LONGEST_NAME = 60
+"""Of a line of 78 characters: a quoted name that is folded loses its quotes in some versions of Python."""
+SPECIALS = str.maketrans(dict.fromkeys('"()<>[]:;@\\,', " "))
+"""What has a meaning in a list of addresses (RFC 5322, 3.2.3), but for the full stop."""
 ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
@@ -104,4 +107,5 @@ def _printed(value: object) -> object:
 def _address(recipient: Recipient) -> Address:
     if not ADDRESS.fullmatch(recipient.member.email):
         raise UnusableAddress("not an e-mail address")
-    return Address(header(recipient.member.name, LONGEST_NAME), addr_spec=recipient.member.email)
+    name = header(recipient.member.name.translate(SPECIALS), LONGEST_NAME)
+    return Address(name, addr_spec=recipient.member.email)
