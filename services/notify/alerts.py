@@ -89,6 +89,9 @@ OPEN = (AlertState.DUE, AlertState.SENDING, *WAITING)
 TOLD = (AlertState.SENT, AlertState.UNCERTAIN)
 """Somebody has been mailed, or may well have been, and is not mailed again."""
 
+UNTOLD = (*OPEN, AlertState.UNCERTAIN)
+"""Somebody may not know what they should."""
+
 SPOKEN = (AlertState.SENDING, *TOLD, AlertState.NEEDLESS)
 """Nothing older may be mailed after it. A needless one has made sure that what was told before is right."""
 

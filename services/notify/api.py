@@ -96,7 +96,7 @@ def alerts_router(alerts: Alerts, token: str) -> APIRouter:
             found = await alerts.page(Filter((status,) if status else (), student, authority), after, limit)
         except Outage as outage:
             raise _away(outage) from outage
-        return AlertPage(items=[_shown(alert) for alert in found], next=found[-1].id if len(found) == limit else None)
+        return AlertPage(items=[shown(alert) for alert in found], next=found[-1].id if len(found) == limit else None)
 
     @router.get("/{alert_id}", responses={401: {"description": "no service token"}, 404: {"description": "unknown"}})
     async def one_alert(alert_id: str) -> AlertOut:
@@ -107,7 +107,7 @@ def alerts_router(alerts: Alerts, token: str) -> APIRouter:
             raise _away(outage) from outage
         if found is None:
             raise HTTPException(404, "no such alert")
-        return _shown(found)
+        return shown(found)
 
     return router
 
@@ -116,7 +116,8 @@ def _away(outage: Outage) -> HTTPException:
     return HTTPException(503, str(outage), {"Retry-After": "5"})
 
 
-def _shown(alert: Alert) -> AlertOut:
+def shown(alert: Alert) -> AlertOut:
+    """The alert as operators see it."""
     staff, role = alert.told or (None, None)
     told, told_space = _as_published(staff) if staff is not None else (None, None)
     change = alert.change

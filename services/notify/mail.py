@@ -32,7 +32,7 @@ ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
 )
-"""A mailbox of RFC 5321 without quoting, comments or address literals: what cannot be read in two ways, in a header or a command."""
+"""A mailbox of RFC 5321 without quoting, comments or address literals: one that nobody can read in another way."""
 
 
 class UnusableAddress(ValueError):

@@ -40,7 +40,7 @@ class Declined(Outage):
 
 @dataclass(slots=True)
 class _Attempt:
-    """What is told, and who was asked for in vain: `doubted` perhaps by the fault of the mail system, which gave the `replies`."""
+    """What is told, and who was asked for in vain; `doubted`: perhaps by the fault of the mail system, by its `replies`."""
 
     alert: Alert
     news: News
