@@ -149,7 +149,7 @@ def _reporter(console: Console) -> Callable[[str], None]:
 
 
 def _show_addresses(console: Console, ports: Ports, secrets: Secrets, folder: Path) -> None:
-    console.print(addresses(ports, secrets, _short(folder)))
+    console.print(addresses(ports, secrets, _short(folder), is_kept=not console.is_terminal))
 
 
 def _short(folder: Path) -> Path:

@@ -49,10 +49,11 @@ pre{{white-space:pre-wrap;border:1px solid #999;padding:1rem}}</style></head>
 
 
 class MailSink:
-    """Keeps what arrives by SMTP in a folder."""
+    """Keeps what arrives by SMTP in a folder that only its owner can look into: mails hold names."""
 
     def __init__(self, folder: Path, max_mails_kept: int = MAX_MAILS_KEPT) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
         self._folder = folder
         self._max_mails_kept = max_mails_kept
         self._numbers = itertools.count(1)
@@ -67,6 +68,7 @@ class MailSink:
         """Write a mail to its file, whole or not at all; returns its name."""
         name = f"{arrived:%Y%m%dT%H%M%S.%f}-{next(self._numbers):06}"
         unfinished = self._folder / f"{name}.part"
+        unfinished.touch(mode=0o600)
         unfinished.write_bytes(mails.stamped(content, arrived))
         unfinished.rename(self._folder / f"{name}{mails.SUFFIX}")
         self._kept.append(name)

@@ -82,11 +82,12 @@ def figures(result: PlayResult, alerts: Sequence[Mail], restarts: Mapping[str, i
     return table
 
 
-def addresses(ports: Ports, secrets: Secrets, folder: Path) -> Table:
-    """Where to look."""
+def addresses(ports: Ports, secrets: Secrets, folder: Path, *, is_kept: bool) -> Table:
+    """Where to look. `is_kept`: it goes to a file, which is no place for a password."""
+    password = f"`viewer_password` in {folder}/secrets.json" if is_kept else secrets.viewer_password
     service = {name: ports.url(ports.service(name)) for name in SERVICES}
     table = _two_columns()
-    table.add_row("Views", f"{service['reporting']}/  user {VIEWER}, password {secrets.viewer_password}")
+    table.add_row("Views", f"{service['reporting']}/  user {VIEWER}, password {password}")
     table.add_row("Mails", f"{ports.url(ports.mail_pages)}/  and as files in {folder}/mail")
     table.add_row("APIs", f"{service['ingest']}/openapi.json  {service['reporting']}/openapi.json")
     table.add_row("Metrics", "  ".join(f"{url}/metrics" for url in service.values()))

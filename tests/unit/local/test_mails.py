@@ -29,6 +29,7 @@ def alert(subject: str = "Åsa Öberg: nivå 2", text: str = "Frånvaro: 320 av 
 
 def test_a_kept_mail_is_read_back_decoded(tmp_path: Path) -> None:
     name = MailSink(tmp_path).keep(alert(), ARRIVED)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path, *tmp_path.iterdir())] == [0o700, 0o600]
     mail = mails.read(tmp_path, name)
     assert (mail.recipient, mail.subject, mail.text) == (
         "coach@example.org",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,9 @@ from rich.console import Console
 from deploy.demo.events import DayOfEvents, Source
 from deploy.demo.player import PlayResult
 from deploy.local.demo import unexpected
+from deploy.local.layout import Ports, Secrets
 from deploy.local.mails import Mail
-from deploy.local.report import ALERTS_SHOWN, alerts_shown, figures, percentile, units_table
+from deploy.local.report import ALERTS_SHOWN, addresses, alerts_shown, figures, percentile, units_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -126,3 +128,11 @@ def test_units_are_shown_with_their_levels() -> None:
     rows = [line for line in shown(units_table([unit, {**unit, "school_unit": None}])).splitlines() if "9" in line]
     assert [cell.strip() for cell in rows[0].split("│")[1:-1]] == ["Norra", "9", "5", "3", "0", "1", "2"]
     assert "(not shown)" in rows[1]
+
+
+def test_the_password_is_told_in_a_terminal_and_not_in_a_file(tmp_path: Path) -> None:
+    secrets = Secrets({}, "key", "token", "open-sesame")
+    assert "open-sesame" in shown(addresses(Ports(8080), secrets, tmp_path, is_kept=False))
+    kept = shown(addresses(Ports(8080), secrets, Path("var/up"), is_kept=True))
+    assert "open-sesame" not in kept
+    assert "`viewer_password` in var/up/secrets.json" in kept
