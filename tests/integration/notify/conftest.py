@@ -27,8 +27,8 @@ TOKEN = "token-between-services"
 class Sink:
     """A mail system that can be started, stopped, told to refuse addresses or everything at a step, and made slow to answer.
 
-    `refuse`: answers to addresses. `says`: answers to everybody at a step (greeting, EHLO, AUTH, MAIL, RCPT, DATA). `slow`:
-    seconds until the end of the content is answered, by address. `goes`: takes the content and goes without an answer.
+    `refuse`: answers to addresses. `says`: answers to everybody at a step (greeting, EHLO, AUTH, MAIL, RCPT, DATA). `held`:
+    addresses whose mails get no answer as long as they are in it. `goes`: takes the content and goes without an answer.
     """
 
     port: int
@@ -38,7 +38,7 @@ class Sink:
     refuse: dict[str, str] = field(default_factory=dict)
     says: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-    slow: dict[str, float] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
     goes: bool = False
     busy: bool = False
     sessions: set[int] = field(default_factory=set)
@@ -68,7 +68,9 @@ class Sink:
         if answer := self.says.get("DATA"):
             return answer
         self.busy = True
-        await asyncio.sleep(max([self.seconds, *(self.slow.get(address, 0.0) for address in envelope.rcpt_tos)]))
+        await asyncio.sleep(self.seconds)
+        while self.held & set(envelope.rcpt_tos):  # noqa: ASYNC110 - changed by another thread
+            await asyncio.sleep(0.02)
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.recipients.extend(envelope.rcpt_tos)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from services.notify import alert_store, alerts, delivery, dispatch, smtp
+from services.notify.alert_store import Alerts
 from services.notify.dispatch import Dispatcher
 from shared import metrics
 from shared.events import Level, StaffRole
@@ -115,7 +116,7 @@ async def test_an_answer_that_takes_longer_than_any_other_step_is_waited_for(
 
 async def test_slow_mails_hold_up_no_others(stage: Stage) -> None:
     slow, quick = [student() for _ in range(8)], [student() for _ in range(5)]
-    stage.sink.slow[COACH] = 600.0
+    stage.sink.held.add(COACH)
     async with stage.running() as client:
         await stage.publish(*LINE, *(enrolled(who) for who in slow), *(level_changed(who) for who in slow))
         await until(lambda: stage.sink.asked_for.count(COACH) == len(slow), "the slow mails to be in work")
@@ -166,7 +167,7 @@ async def test_a_stop_cuts_off_a_mail_that_gets_no_answer_and_notes_that_it_may_
     monkeypatch.setattr(alert_store, "LEASE", timedelta(seconds=1))
     monkeypatch.setattr(delivery, "RENEWAL", timedelta(seconds=0.3))
     who = student()
-    stage.sink.slow[COACH] = 600.0
+    stage.sink.held.add(COACH)
     async with stage.running():
         await stage.publish(*LINE, enrolled(who), level_changed(who))
         await until(lambda: stage.sink.busy, "the mail system to have the mail")
@@ -174,7 +175,7 @@ async def test_a_stop_cuts_off_a_mail_that_gets_no_answer_and_notes_that_it_may_
         left = await database["alerts"].find_one({"_id": f"{who}:1"})
     assert left is not None
     assert (left["state"], left["handed_over"]["times"]) == ("sending", 1)
-    stage.sink.slow.clear()
+    stage.sink.held.clear()
     async with stage.running() as client:
         await reaches(client, f"{who}:1", "sent")
     assert stage.sink.asked_for == [COACH, COACH]
@@ -200,14 +201,29 @@ async def test_an_address_that_is_none_is_passed_over(stage: Stage) -> None:
     assert (shown["told"], refusals_of(shown)) == ("staff:bo", [("staff:anna", None, "not an e-mail address")])
 
 
-@pytest.mark.parametrize("ahead", [SKEW, -SKEW], ids=["ahead", "behind"])
+@pytest.mark.parametrize(
+    ("holders", "others"), [(timedelta(), SKEW), (-SKEW, timedelta()), (-SKEW, SKEW)], ids=["ahead", "behind", "both"]
+)
 async def test_a_clock_that_is_wrong_by_minutes_sends_nothing_twice_and_delays_nothing(
-    stage: Stage, ahead: timedelta
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, holders: timedelta, others: timedelta
 ) -> None:
-    students = [student() for _ in range(6)]
-    stage.sink.seconds = 2.0  # many sweeps of the other replica
-    async with stage.running() as client, stage.running(ahead=ahead) as wrong:
+    students, late, sweeps = [student() for _ in range(4)], student(), list[datetime]()
+    look = Alerts.due_students
+
+    async def counted(self: Alerts, now: datetime, limit: int) -> list[str]:
+        sweeps.append(now)
+        return await look(self, now, limit)
+
+    monkeypatch.setattr(Alerts, "due_students", counted)
+    stage.sink.held.add(COACH)
+    async with stage.running(ahead=holders) as client:
         await stage.publish(*LINE, *(enrolled(who) for who in students), *(level_changed(who) for who in students))
-        await all_reach(client, [f"{who}:1" for who in students], "sent")
-        assert (await wrong.get("/health/ready")).status_code == 200
-    assert sorted(stage.sink.ids()) == sorted(f"{who}:1" for who in students)
+        await until(lambda: stage.sink.asked_for.count(COACH) == len(students), "the mails to be in work")
+        async with stage.running(ahead=others):
+            swept = len(sweeps)
+            await until(lambda: len(sweeps) >= swept + 10, "both to look for what is due")
+            await stage.publish(enrolled(late, coach="staff:bo"), level_changed(late))
+            await reaches(client, f"{late}:1", "sent")
+            stage.sink.held.clear()
+            await all_reach(client, [f"{who}:1" for who in students], "sent")
+    assert sorted(stage.sink.ids()) == sorted(f"{who}:1" for who in [*students, late])
