@@ -21,12 +21,17 @@ from deploy.local.folder import locked, sweep
 from deploy.local.layout import load_or_make_secrets
 from deploy.local.processes import StartError
 from deploy.local.signals import stop_like_ctrl_c
-from tests.attacks import queued_flood
+from tests.attacks import hostile_addresses, mail_refuses, queued_flood, slow_mail
 from tests.attacks.attack import HOSTILE, OTHER, Attack, stage
 from tests.attacks.finding import Finding
 from tests.chaos.world import forget_data
 
-ATTACKS: tuple[Attack, ...] = (queued_flood.ATTACK,)
+ATTACKS: tuple[Attack, ...] = (
+    queued_flood.ATTACK,
+    slow_mail.ATTACK,
+    mail_refuses.ATTACK,
+    hostile_addresses.ATTACK,
+)
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 RUNS = Path(__file__).parents[2] / "var" / "attacks" / "running"
 KEPT = RUNS.parent

@@ -33,9 +33,9 @@ EVENTS_A_SECOND = 60
 EVENTS_A_STUDENT = 64
 """What `traffic` makes in these days, corrections included."""
 DAYS = 60
-STUCK_SECONDS = {True: 150.0, False: 45.0}
+STUCK_SECONDS = {True: 210.0, False: 45.0}
 """By thoroughness: how long nothing may change before what is left counts as lost. The sweepers of ingest and scoring act
-after 30 s and a minute, the ladder's second step takes one."""
+after 30 s and a minute, the ladder's second step takes one, and a mail that may be out is repeated after two."""
 QUIET_SECONDS = 1.5
 LOOK_SECONDS = 0.3
 

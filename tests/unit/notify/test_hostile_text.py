@@ -18,6 +18,7 @@ from services.notify.lines import header, one_line
 from services.notify.mail import ADDRESS, Composer, Mail, UnusableAddress
 from services.notify.recipients import Recipient
 from shared.events import StaffRole
+from tests.hostile_text import ADDRESSES, NAMES
 from tests.unit.notify.builders import RECEIVED, STUDENT, about, alert, change, group_absence, member
 
 COMPOSER = Composer("kvar@skola.example")
@@ -33,38 +34,14 @@ HEADERS = {
     "MIME-Version",
     "Content-Type",
 }
-ENDS = [
-    "\r\n",
-    "\n",
-    "\r",
-    "\x00",
-    "\x1b[2J",
-    "\x85",
-    "\u2028",
-    "\u2029",
-    "\u202e",
-    "\ud800",
-    "=?utf-8?q?=0D=0ABcc:_x@y.example?=",
-]
+PIECES = [*NAMES, "\r\n", "\n", "\r", "=?", "?=", "Bcc: x@y.example"]
 HOSTILE = st.one_of(
+    st.sampled_from(NAMES),
     st.text(max_size=60),
-    st.lists(st.one_of(st.sampled_from(ENDS), st.text(max_size=8), st.just("Bcc: x@y.example")), max_size=8).map(
-        "".join
-    ),
+    st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=8)), max_size=8).map("".join),
     st.text(st.characters(codec=None, categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Mn", "So"]), max_size=60),
-    st.sampled_from(["a" * 200, "å" * 200, "👩🏽‍🏫" * 40, '"' * 50, "<" * 50, "=?" * 50, "." * 100]),
 )
-UNUSUAL = (
-    "coach@[|coach@[]|coach@[1.2.3.4]|a@b>|a(x)@b|a@b(x)|a@b,c@d|@|a@|@b|a@b@c|a..b@c|.a@b|a.@b|a@-b|a@b-|a@b.|a@.b|a@b;c@d|<a@b>|"
-    'åsa@skola.example|a@skolå.example|=?utf-8?q?a?=@b|\'a@b|`a`@b|a%b@c|a\\b@c|"a"@b|a:b@c|a@b\r\nRCPT TO:<x@y>|a@b\n|a@b\0'
-)
-ADDRESSES = st.one_of(
-    st.emails(),
-    st.tuples(HOSTILE, HOSTILE).map("@".join),
-    st.sampled_from(
-        [*UNUSUAL, "a@b\r\nRCPT TO:<x@y>", "a@b\n", "a@b\x00", '"a b"@c', "a@" + "b" * 250, "a" * 250 + "@b"]
-    ),
-)
+WHERE = st.one_of(st.sampled_from(ADDRESSES), st.emails(), st.tuples(HOSTILE, HOSTILE).map("@".join))
 
 
 def composed(name: str, unit: str, staff_name: str, address: str) -> Mail:
@@ -91,7 +68,7 @@ LINES = text_of(composed("Märta", "Ekskolan", "Åsa Öberg", "anna@skola.exampl
     name=HOSTILE,
     unit=HOSTILE.filter(bool),
     staff_name=HOSTILE,
-    address=st.one_of(st.just("anna@skola.example"), ADDRESSES),
+    address=st.one_of(st.just("anna@skola.example"), WHERE),
 )
 @example(
     name="\r\n.\r\nMAIL FROM:<x@y>",
