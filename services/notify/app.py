@@ -34,7 +34,7 @@ def build(settings: Settings) -> FastAPI:
     """The service, ready to be served once.
 
     Raises:
-        SettingsError: the service token is missing, or the mail server's address cannot be used.
+        SettingsError: the service token is missing, or the address of the mail server or of the sender cannot be used.
     """
     token = settings.secret("service_token", TOKEN_LENGTH)
     mailer = SmtpMailer(smtp_server(settings.smtp_url))

@@ -17,6 +17,7 @@ QUEUE_LIMIT = 10_000
 SWEEP_SECONDS = 2.0
 SWEEP_LIMIT = 500
 STOP_SECONDS = 12.0
+CUT_OFF_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -89,13 +90,17 @@ class Dispatcher:
                 self.wake(student)
 
     async def _finish_once_begun(self, student: str) -> None:
-        """A stop does not cut off between mail and mark: what has begun goes on to its end, for `STOP_SECONDS` at most."""
+        """A stop does not cut off between mail and mark: what has begun goes on to its end, for `STOP_SECONDS` at most.
+
+        A mail that is cut off then may be out; that was noted before.
+        """
         work = asyncio.ensure_future(self._deliver(student))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
             await asyncio.wait([work], timeout=STOP_SECONDS)
             work.cancel()
+            await asyncio.wait([work], timeout=CUT_OFF_SECONDS)
             raise
 
     async def _sweep(self) -> None:

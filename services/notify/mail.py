@@ -17,6 +17,7 @@ from services.notify.alerts import Alert, message_id
 from services.notify.letter import Letter, language_of
 from services.notify.lines import header, one_line
 from services.notify.recipients import Recipient
+from shared.settings import SettingsError
 
 ALERT_HEADER = "X-Kvar-Alert-Id"
 RECEIVED_HEADER = "X-Kvar-Event-Received"
@@ -29,10 +30,10 @@ LONGEST_NAME = 60
 SPECIALS = str.maketrans(dict.fromkeys('"()<>[]:;@\\,', " "))
 """What has a meaning in a list of addresses (RFC 5322, 3.2.3), but for the full stop."""
 ADDRESS = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
 )
-"""A mailbox of RFC 5321 without quoting, comments or address literals: one that nobody can read in another way."""
+"""A mailbox of RFC 5321 that can be read in one way only: no quotes, comments, address literals, nothing like an encoded word."""
 
 
 class UnusableAddress(ValueError):
@@ -49,9 +50,11 @@ class Mail:
 
 
 class Composer:
-    """Makes mails from letters. `sender`: the plain address that they come from."""
+    """Makes mails from letters. `sender`: the plain address that they come from; `SettingsError` when it is none."""
 
     def __init__(self, sender: str) -> None:
+        if not ADDRESS.fullmatch(sender):
+            raise SettingsError("KVAR_MAIL_FROM: a plain e-mail address is expected")
         self._sender = sender
         self._templates = Environment(
             loader=PackageLoader("services.notify"),

@@ -166,19 +166,29 @@ class Posting:
         times = 1 + (alert.handed_over.times if alert.handed_over is not None else 0)
         to = HandedOver(times, recipient.member.staff, recipient.role.value, news.said.to_level)
 
+        begun = False
+
         async def begin() -> None:
+            nonlocal begun
             if not await self._marking.begin(alert, news.telling, to):
                 raise Stale(f"the lease of {alert.id} has been lost")
+            begun = True
 
         try:
             await self._mailer.send(mail, begin)
-        except Unanswered as silence:
-            metrics.MAIL_FAILURES.labels("unanswered").inc()
-            await self._marking.unanswered(alert, to, str(silence))
-            return
+        except Refused:
+            raise
         except (TurnedAway, Unreachable) as outage:
             metrics.MAIL_FAILURES.labels("sender" if isinstance(outage, TurnedAway) else "away").inc()
             raise
+        except Exception as error:
+            if not begun:
+                raise
+            # Silence, or what nobody has thought of: the mail may be out.
+            metrics.MAIL_FAILURES.labels("unanswered").inc()
+            problem = str(error) if isinstance(error, Unanswered) else type(error).__name__
+            await self._marking.unanswered(alert, to, problem)
+            return
         self._taken_at = self._clock()
         if alert.withdraws is None:  # withdrawals wait for each other on purpose
             metrics.EVENT_TO_ALERT.observe((self._taken_at - alert.change.received_at).total_seconds())

@@ -189,10 +189,13 @@ class SmtpMailer:
         now = time.monotonic()
         leaving = [(client, since) for client, since in self._idle if every or now - since >= IDLE_SECONDS]
         self._idle = [item for item in self._idle if item not in leaving]
-        for client, _ in leaving:
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it has already gone
-                await client.quit(timeout=1.0)
-            client.close()
+        await asyncio.gather(*(_leave(client) for client, _ in leaving))
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it has already gone
+        await client.quit(timeout=1.0)
+    client.close()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 
 import pytest
 from aiosmtplib.email import parse_address
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.letter import Name, News, write
@@ -63,22 +63,7 @@ def text_of(mail: Mail) -> tuple[EmailMessage, str]:
 LINES = text_of(composed("Märta", "Ekskolan", "Åsa Öberg", "anna@skola.example"))[1].count("\n")
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    name=HOSTILE,
-    unit=HOSTILE.filter(bool),
-    staff_name=HOSTILE,
-    address=st.one_of(st.just("anna@skola.example"), WHERE),
-)
-@example(
-    name="\r\n.\r\nMAIL FROM:<x@y>",
-    unit="gy\nX",
-    staff_name="A\r\nBcc: all@skola.example",
-    address="anna@skola.example",
-)
-def test_a_mail_has_our_headers_and_lines_alone_or_the_address_is_none(
-    name: str, unit: str, staff_name: str, address: str
-) -> None:
+def has_our_headers_and_lines_alone_or_no_address(name: str, unit: str, staff_name: str, address: str) -> None:
     try:
         mail = composed(name, unit, staff_name, address)
     except UnusableAddress:
@@ -93,6 +78,26 @@ def test_a_mail_has_our_headers_and_lines_alone_or_the_address_is_none(
     assert text.count("\n") == LINES
     assert mail.content.isascii()
     assert max(len(line) for line in mail.content.split(b"\r\n")) <= 998  # RFC 5322, 2.1.1
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    name=HOSTILE, unit=HOSTILE.filter(bool), staff_name=HOSTILE, address=st.one_of(st.just("anna@skola.example"), WHERE)
+)
+def test_a_mail_has_our_headers_and_lines_alone_or_the_address_is_none(
+    name: str, unit: str, staff_name: str, address: str
+) -> None:
+    has_our_headers_and_lines_alone_or_no_address(name, unit, staff_name, address)
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=ascii)
+def test_unusual_addresses(address: str) -> None:
+    has_our_headers_and_lines_alone_or_no_address("Märta", "Ekskolan", "Åsa Öberg", address)
+
+
+@pytest.mark.parametrize("text", NAMES, ids=ascii)
+def test_unusual_names(text: str) -> None:
+    has_our_headers_and_lines_alone_or_no_address(text, text, text, "anna@skola.example")
 
 
 @settings(max_examples=150, deadline=None)

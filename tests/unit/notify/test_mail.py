@@ -14,6 +14,7 @@ from services.notify.letter import Name, News, write
 from services.notify.mail import Composer, UnusableAddress
 from services.notify.recipients import Recipient
 from shared.events import StaffRole
+from shared.settings import SettingsError
 from tests.unit.notify.builders import (
     RECEIVED,
     STUDENT,
@@ -135,6 +136,12 @@ def test_the_page_loads_nothing() -> None:
 def test_a_name_with_line_breaks_cannot_add_headers() -> None:
     message = mail(Recipient(member(name="Anna\r\nBcc: all@skola.example"), StaffRole.COACH))
     assert message["Bcc"] is None
+
+
+@pytest.mark.parametrize("sender", ["kvar@[", "kvar@skolå.example", "Kvar <kvar@skola.example>"])
+def test_a_sender_that_is_no_address_is_refused_at_start(sender: str) -> None:
+    with pytest.raises(SettingsError, match="KVAR_MAIL_FROM"):
+        Composer(sender)
 
 
 @pytest.mark.parametrize("address", ["a,b@skola.example", "åsa@skola.example", "<x@skola.example", "a@b@skola.example"])

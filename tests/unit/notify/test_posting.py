@@ -65,6 +65,8 @@ class Office:
             raise no
         await begin()
         self.mailed.append(mail.recipient)
+        if (late := self.says.get(f"after {mail.recipient}")) is not None:
+            raise late
 
     def refuses(self, reply: Reply, *addresses: str) -> None:
         self.says = {address: Refused(reply) for address in addresses}
@@ -160,6 +162,15 @@ async def test_a_line_that_is_refused_for_an_hour_while_others_are_taken_is_unde
     document = await office.attempt()
     assert document["state"] == AlertState.UNDELIVERABLE
     assert len(document["refusals"]) == 3
+
+
+async def test_an_error_that_nobody_has_thought_of_repeats_a_mail_three_times_at_most(office: Office) -> None:
+    office.says[f"after {ANNA}"] = RuntimeError("what?")
+    async with asyncio.timeout(20):
+        while (document := await office.attempt())["state"] == AlertState.DUE:
+            assert document["problem"] == "RuntimeError"
+    assert (document["state"], document["told"]["staff"]) == (AlertState.UNCERTAIN, "staff:anna")
+    assert office.mailed == [ANNA] * 4
 
 
 async def test_a_mail_that_cannot_be_written_is_told_to_the_next(
