@@ -166,7 +166,7 @@ StudentReference = Annotated[
     str,
     Spelt(
         203,
-        rf"^(id:{seen(200)}|civic:[0-9]{{8}}[0-9A-Z]{{4}}|ss12000:[0-9a-fA-F-]{{36}})$",
+        rf"^(id:{seen(200)}|civic:[0-9]{{8}}[0-9A-Z]{{4}}|ss12000:[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}})$",
         "id:… of 1 to 200 characters, civic:YYYYMMDDNNNN or ss12000:UUID",
     ),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from services.ingest.identity_store import People
 from shared.errors import Outage
 from shared.events import read_event
+from tests.integration.ingest.people import number as unused_number
 from tests.integration.ingest.replica import Broker, Life, lesson, pseudonym_of, receive, replica
 from tests.integration.ingest.stage import new_id, now
 from tests.unit.ingest.builders import enrolment, person, staff
@@ -59,10 +59,6 @@ async def test_replicas_that_race_for_one_person_lose_no_revision(database: Data
     assert (record.revision, record.given_name) == (8, "N8")
 
 
-def national_id(born: str = "20090101") -> str:
-    return f"{born}{secrets.randbelow(10_000):04d}"
-
-
 def place(student: str, *references: str, number: str | None, **names: str) -> dict[str, Any]:
     data = {"starts_on": now().date().isoformat(), "person": person(*references, national_id=number, **names)}
     return enrolment(student, id=new_id(), data=data)
@@ -84,7 +80,7 @@ async def test_replicas_that_meet_the_same_new_students_at_once_end_with_one_pse
 async def test_of_two_national_ids_for_one_student_at_once_one_comes_in_and_the_other_is_linked_to_nobody(
     database: Database,
 ) -> None:
-    students = [(new_id("id:raced"), national_id(), national_id("20090202")) for _ in range(30)]
+    students = [(new_id("id:raced"), unused_number(), unused_number("20090202")) for _ in range(30)]
     mine = [[place(student, number=one) for student, one, _ in students]]
     mine += [[place(student, number=two) for student, _, two in students[::-1]][::-1]]
     answers = await asyncio.gather(*(receive(replica(database, Broker()), *items) for items in mine))
@@ -111,13 +107,13 @@ async def test_of_two_persons_with_one_new_staff_id_at_once_one_comes_in(databas
 async def test_a_replica_that_dies_while_it_links_leaves_nothing_that_another_cannot_finish(
     database: Database, operations: int
 ) -> None:
-    student, grades, number = new_id("id:died"), new_id("id:grades"), national_id()
+    student, grades, number = new_id("id:died"), new_id("id:grades"), unused_number()
     item, broker, life = place(student, grades, number=number), Broker(), Life(operations)
     # Five operations link a student with everything; then it is archived, and dies before it is published.
     with pytest.raises(Outage, match="dead" if operations < 5 else "confirm"):
         await receive(replica(database, Broker(is_away=True), life), item)
     # The other one meets somebody with another number first: nothing is known for sure but what was written.
-    contradicting = place(student, number=national_id("20090202"), given_name="Omar", family_name="Said")
+    contradicting = place(student, number=unused_number("20090202"), given_name="Omar", family_name="Said")
     assert await receive(replica(database, broker), item, contradicting) == ["accepted", "rejected"]
     pseudonym = await pseudonym_of(database, student)
     assert pseudonym is not None

@@ -164,6 +164,7 @@ async def test_the_command_lists_shows_and_replays(
 ) -> None:
     item = lesson()
     kept = await kept_as_if_the_contract_was_narrower(http, database, item)
+    await database["rejected"].delete_many({"_id": {"$ne": kept}})  # more than a page of other tests' items
     found = await kvar(stage, "rejected", "list", "--limit", "1000")
     assert found.returncode == 0, found.stderr
     assert kept in found.stdout
