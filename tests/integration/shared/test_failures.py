@@ -20,6 +20,7 @@ from tests.builders import MONDAY, attendance, pseudonym
 pytestmark = pytest.mark.integration
 
 EVENT = attendance(pseudonym("åsa"), MONDAY)
+NAME = "Märta Sjöström"
 PATIENCE_SECONDS = 30.0
 
 
@@ -39,14 +40,19 @@ class Handler:
 
 
 @asynccontextmanager
-async def consuming(url: str, handler: Handler) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
+async def consuming(
+    url: str, handler: Handler, *, without: str | None = None
+) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
+    """`without`: a queue that is not there."""
     broker = build_broker(url, "scoring")
     subscribe(broker, "scoring.s00", handler, prefetch=10, title="test")
     await broker.connect()
     await declare_topology(broker, 1)
-    await broker.start()
     connection = await aio_pika.connect(url)
     async with connection, connection.channel() as channel:
+        if without is not None:
+            await channel.queue_delete(without)
+        await broker.start()
         try:
             assert await attached(broker) == []
             publish = confirmed_publish(broker, topology.EVENTS)
@@ -75,6 +81,34 @@ async def test_a_rejected_message_is_parked_at_once(new_vhost: Callable[[], str]
     assert message.headers["x-kvar-error"] == "Reject: no good"
     assert message.headers["x-kvar-routing-key"] == "s00.attendance.recorded"
     assert "Traceback" in str(message.headers["x-kvar-traceback"])
+
+
+async def test_a_parked_message_tells_the_stack_but_not_what_others_errors_say(new_vhost: Callable[[], str]) -> None:
+    rejected = Reject("no good")
+    rejected.__cause__ = ValueError(NAME)
+    async with consuming(new_vhost(), Handler(rejected)) as channel:
+        message = await arrives(channel, "scoring.parking")
+    trace = str(message.headers["x-kvar-traceback"])
+    assert "ValueError" in trace
+    assert "test_failures.py" in trace
+    assert NAME not in trace
+
+
+async def test_what_cannot_be_parked_goes_back_to_its_queue_and_the_log_quotes_nobody(
+    new_vhost: Callable[[], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def reject() -> Reject:
+        rejected = Reject("no good")
+        rejected.__cause__ = ValueError(NAME)
+        return rejected
+
+    handler = Handler(reject(), reject())
+    async with consuming(new_vhost(), handler, without="scoring.parking"):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await handler.done.wait()
+    assert handler.calls == 3
+    assert "a failed message goes back to its queue" in caplog.messages
+    assert NAME not in caplog.text
 
 
 @pytest.mark.parametrize("error", [Retry("later"), KeyError("unforeseen")], ids=["retry", "unforeseen"])
