@@ -153,7 +153,7 @@ async def _corrected(stage: Stage) -> list[float]:
         full = {"_id": max(states)[1]}
         for n in range(CORRECTIONS):
             before = await students.find_one(full, {"rev": 1}) or {}
-            event = _lesson(stage, "full", 1 + FULL_DAYS, 0, unexcused_minutes=n, revision=n + 2)
+            event = _lesson(stage, "full", 1 + FULL_DAYS, 0, unexcused_minutes=n)
             (await stage.post(stage.hostile, [event])).raise_for_status()
             began = time.monotonic()
             while await students.count_documents({**full, "rev": before["rev"]}):
