@@ -101,7 +101,7 @@ class Rescored:
     units: frozenset[Unit | None] = frozenset()
     is_to_list: bool = False
     is_refreshed: bool = False
-    applied: Applied = field(default_factory=Applied)
+    applied: Applied | None = None
     needless: Sequence[Fact] = ()
 
 
@@ -235,7 +235,7 @@ class Rescoring:
             one.record.rev += one.changed
             self._count(one)
             self._remember(one.record)
-        if unusable := [one.record.id for one in written if one.applied.unusable]:
+        if unusable := [one.record.id for one in written if one.applied and one.applied.unusable]:
             some = {"students": len(unusable), "such_as": unusable[:NAMED_AT_MOST]}
             logger.warning("more is told of students than any school has", extra=some)
         await self._tell(written)
@@ -286,7 +286,8 @@ class Rescoring:
             return self._noted(assessed, work.noted, changed=changed)
         units = frozenset({unit, record.unit, work.listed})
         if not work.kept:
-            return replace(self._refreshed(assessed, changed or record.where != where, units), needless=needless)
+            refreshed = self._refreshed(assessed, changed or record.where != where, units)
+            return replace(refreshed, applied=applied, needless=needless)
         # Sure is only that nothing here is a repetition after a crash: with all facts at hand, and each of them news.
         is_all_news = plan.needs == NOTHING and len(applied.news) == len(work.kept)
         has_places = any(isinstance(item.fact, PlaceFact) for item in work.kept)
@@ -328,6 +329,8 @@ class Rescoring:
 
     def _count(self, one: Rescored) -> None:
         authority, applied = one.record.authority, one.applied
+        if applied is None:
+            return
         for fact in applied.outdated:
             metrics.OLDER_THAN_KNOWN.labels(SERVICE, authority, _type(fact)).inc()
         if applied.baseless:

@@ -199,10 +199,11 @@ class Student:
 
     def _reopen(self, older: Iterable[Fact]) -> set[int]:
         reopened: set[int] = set()
+        known = Applied()
         for fact in older:
             if isinstance(fact, LessonFact) and not self.unusable.holds(fact):
                 reopened.add(fact.day)
-                self._merge(self.open.setdefault(fact.day, {}), fact.lesson, fact, Applied())
+                self._merge(self.open.setdefault(fact.day, {}), fact.lesson, fact, known)
                 # Another replica may have kept it without having come to write the state.
                 self._saw(fact)
         return reopened
