@@ -26,7 +26,7 @@ from services.ingest.rejected import Rejected, RejectedItems
 from services.ingest.spaces import Spaces, staff_id
 from services.ingest.store import Archived, EventArchive, UnpublishedBatch, archive_key
 from shared import metrics
-from shared.errors import FieldError, Outage, Reject
+from shared.errors import FieldError, Outage, Reject, decoding
 from shared.events import DOOR_TYPES, DoorEnrolmentChanged, canonical_json
 from shared.events.door import DoorEnrolmentEvent, DoorEvent, DoorStaffEvent
 
@@ -129,7 +129,8 @@ class Intake:
         for position, arrival in enumerate(batch.arrivals):
             batch.items.append(read_item(arrival.text))
             try:
-                candidates.append(self._check(batch, position, arrival))
+                with decoding():
+                    candidates.append(self._check(batch, position, arrival))
             except Reject as refusal:
                 self._refuse(batch, position, refusal)
             if time.monotonic() - began > SLICE_SECONDS:

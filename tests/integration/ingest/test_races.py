@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.ingest import checks
 from services.ingest.identity_store import People
 from shared.errors import Outage
 from shared.events import read_event
@@ -122,3 +123,21 @@ async def test_a_replica_that_dies_while_it_links_leaves_nothing_that_another_ca
     assert read_event(body).subject == pseudonym
     [(record, _)] = (await People(database).find([pseudonym])).values()
     assert record.given_name == "Alva"
+
+
+async def test_an_item_that_a_check_fails_on_is_refused_alone(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, usual = lesson(new_id("id:bad")), checks.check
+
+    def check(item: Any, *given: Any) -> Any:
+        if item["id"] == bad["id"]:
+            raise KeyError(item["subject"])
+        return usual(item, *given)
+
+    monkeypatch.setattr(checks, "check", check)
+    assert await receive(replica(database, Broker()), lesson(new_id("id:good")), bad, lesson(new_id("id:good"))) == [
+        "accepted",
+        "rejected",
+        "accepted",
+    ]
