@@ -45,6 +45,8 @@ FORBIDDEN = frozenset(
 """Causes of absence are health data, and free text may hold them. Compared without case, `_` and `-`."""
 
 DEEPEST = 32
+LONGEST_REMEMBERED = 64
+"""Characters of a field's name. Publishers choose them; those of the contracts have twenty at most."""
 FACTS_BACK = timedelta(days=365)
 SCHOOL_CAREER = timedelta(days=7 * 366)
 """How far back marks count, and places that are over. A place that still holds may have begun at any time."""
@@ -61,8 +63,17 @@ class Cleaned:
     dropped: list[str] = field(default_factory=list)
 
 
-@lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
+    """The name as it is compared. Only short ones are remembered: four thousand of the longest would take gigabytes."""
+    return _remembered(name) if len(name) <= LONGEST_REMEMBERED else _as_compared(name)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(name: str) -> str:
+    return _as_compared(name)
+
+
+def _as_compared(name: str) -> str:
     return name.replace("_", "").replace("-", "").casefold()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import unicodedata
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ import orjson
 from services.ingest import checks
 from services.ingest.arrivals import Arrival, Door, Outcome, Status, Turn, Unreadable
 from services.ingest.bodies import LONGEST_ITEM, read_item
+from services.ingest.composing import in_nfc
 from services.ingest.contradictions import Contradiction
 from services.ingest.identities import Entrant, Identified, Identities
 from services.ingest.publishing import Publishing
@@ -228,7 +228,7 @@ def _content(item: dict[str, Any]) -> bytes:
     if len(content) > LONGEST_ITEM:  # some numbers are longer when they are written out
         found, expected = f"{len(content)} bytes", f"at most {LONGEST_ITEM} bytes"
         raise Reject("the event is too long", (FieldError("$", found, expected),))
-    return unicodedata.normalize("NFC", content.decode()).encode()
+    return in_nfc(content.decode()).encode()
 
 
 def _archived(candidate: Candidate, identified: Identified, now: datetime) -> Archived:

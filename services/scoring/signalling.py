@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Generator, Sequence
 from datetime import datetime, timedelta, tzinfo
+from itertools import zip_longest
 from typing import TypeVar
 
 from services.scoring.bounds import MOST_LISTED, MOST_MEMBERS
@@ -86,7 +87,7 @@ class Signalling:
         self._sweeping = Skipping[Unit](SERVICE, "sweeping signals")
 
     async def round(self) -> int:
-        """Computes units that are due, longest waiting first, until it has taken long enough; returns how many."""
+        """Computes units that are due, see `_waiting`, until it has taken long enough; returns how many."""
         started = self._clock()
         await self._sweep()
         computed = 0
@@ -104,8 +105,10 @@ class Signalling:
         return computed
 
     async def _waiting(self) -> list[tuple[Unit, datetime, int]]:
-        """The units that are due longest, since when, and how often they were asked; some of very many. Sets the gauges, too."""
-        found: list[tuple[Unit, datetime, int]] = []
+        """The units that are due, since when, and how often they were asked, the longest waiting first: those of all authorities
+        in turn, and some of very many. Sets the gauges, too.
+        """
+        found: dict[str, list[tuple[Unit, datetime, int]]] = defaultdict(list)
         worse: Counter[str] = Counter()
         after: str | None = ""
         while after is not None:
@@ -114,16 +117,21 @@ class Signalling:
             for unit, times in asked.items():
                 head = heads.get(unit)
                 if times != (head.answered if head else 0):
-                    found.append((unit, head.computed_at if head else LONG_AGO, times))
+                    found[unit.authority].append((unit, head.computed_at if head else LONG_AGO, times))
             for head in heads.values():
                 worse.update(head.worse)
-            found = sorted(found, key=lambda each: (each[1], each[0]))[:UNITS_AT_A_TIME]
+            for some in found.values():
+                some.sort(key=lambda each: (each[1], each[0]))
+                del some[UNITS_AT_A_TIME:]
             after = next(reversed(asked)).key if len(asked) == UNITS_AT_A_TIME else None
-        oldest = min((since for _, since, _ in found if since != LONG_AGO), default=None)
+        # A unit that was never computed comes before all others: one authority can make thousands of them in one request.
+        in_turn = zip_longest(*sorted(found.values(), key=lambda some: some[0][1]))
+        due = [each for turn in in_turn for each in turn if each is not None][:UNITS_AT_A_TIME]
+        oldest = min((since for some in found.values() for _, since, _ in some if since != LONG_AGO), default=None)
         metrics.SIGNALS_AGE.set((self._clock() - oldest).total_seconds() if oldest else 0.0)
         for indicator in GroupIndicator:
             metrics.GROUPS_WORSE.labels(indicator).set(worse[indicator])
-        return found
+        return due
 
     async def _compute(self, unit: Unit, asked: int) -> bool:
         now = self._clock()

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from services.scoring import signalling
 from services.scoring.climate_handler import handler as climate_handler
 from services.scoring.records import Basis, Unit
 from services.scoring.signalling import HELD_FOR, STRANDED_AFTER
@@ -207,3 +208,22 @@ async def test_a_unit_with_more_students_than_any_school_has_says_nothing_and_wa
     await scene.scoring.ask([Unit(AUTHORITY, UNIT)])
     await scene.computed()
     assert scene.signals() == [WORSE]
+
+
+async def test_new_units_of_one_authority_do_not_keep_another_from_its_turn(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units that were never computed come first: thousands of them can be made in one request, and more in the next."""
+    scene = await prepared(stage)
+    await scene.take_in([*enrolments(), *registers(CLASS, DAYS[:40])])
+    await scene.computed()
+    await scene.take_in(registers(CLASS, DAYS[40:41]))
+    made = [Unit("0180", f"new-{number}") for number in range(30)]
+    await scene.database["scoring_asked"].insert_many(
+        [{"_id": unit.key, "asked": 1, "authority": unit.authority, "school_unit": unit.code} for unit in made]
+    )
+    monkeypatch.setattr(signalling, "UNITS_AT_A_TIME", 10)
+    assert Unit(AUTHORITY, UNIT) in await scene.due()
+    scene.late += 2 * EVERY
+    await scene.signalling.round()
+    assert Unit(AUTHORITY, UNIT) not in await scene.due()

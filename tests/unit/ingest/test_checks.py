@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -280,3 +281,17 @@ def test_deep_nesting_is_refused() -> None:
         nested = {"inner": nested}
     with pytest.raises(Reject, match="nested"):
         clean(attendance(data={"deep": nested}))
+
+
+def test_long_names_of_fields_are_not_remembered() -> None:
+    """They are the publisher's choice: as many as may be remembered, of the longest, were nine gigabytes."""
+    tracemalloc.start()
+    for number in range(20):
+        clean({f"{number}{'x' * 200_000}\N{SNOWMAN}": 1})
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
+
+
+def test_a_long_name_is_forbidden_as_a_short_one_is() -> None:
+    assert clean({"data": {"Re" + "_" * 1000 + "ason": "x"}}).item == {"data": {}}
