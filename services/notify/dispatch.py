@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import Self
 
+from shared.error_text import named, traced
 from shared.errors import Outage
-from shared.skipping import FIRST_PAUSE_SECONDS, Skipping
+from shared.skipping import FIRST_PAUSE_SECONDS, TRACE_LENGTH, Skipping
 
 WORKERS = 32
 QUEUE_LIMIT = 10_000
@@ -123,7 +123,5 @@ async def _safely(work: Callable[[], Awaitable[None]]) -> None:
     except Outage as outage:
         logger.warning("alerts wait for an outage to end", extra={"outage": str(outage)})
     except Exception as error:  # noqa: BLE001 - workers and sweep must live on
-        # Only type and place: the message of an error made while writing a letter could quote the student's name.
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        where = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
-        logger.error("alerts failed", extra={"error": type(error).__name__, "where": where})  # noqa: TRY400
+        # Not by its text: that of an error made while writing a letter could quote the student's name.
+        logger.error("alerts failed", extra={"error": named(error), "trace": traced(error, TRACE_LENGTH)})  # noqa: TRY400

@@ -2,7 +2,8 @@
 
 One attempt goes down the line of those who may be told. Whom the mail system refuses may have a bad address, or it refuses
 everybody: the next in line shows. When that mail is taken, those before are passed over for a day; when nobody's is, it is an
-outage, nobody is passed over, and the next attempt begins with the first again. Whose fault a no is: `replies`.
+outage, nobody is passed over, and the next attempt begins with the first again. That several addresses are bad at once is
+believed after a while only: a mail system that has lost its list of users says the same. Whose fault a no is: `replies`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ class Declined(Outage):
 
 @dataclass(slots=True)
 class _Attempt:
-    """What is told, and who was asked for in vain; `doubted`: perhaps by the fault of the mail system, by its `replies`."""
+    """What is told, and who was asked for in vain; `doubted`: perhaps by the fault of the mail system.
+
+    `replies`: what it said, first to last; `unknown`: how many of them say that the address is at fault.
+    """
 
     alert: Alert
     news: News
@@ -49,6 +53,7 @@ class _Attempt:
     name: Name | None = None
     doubted: list[Refusal] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    unknown: int = 0
 
     @property
     def in_vain(self) -> list[Refusal]:
@@ -110,7 +115,7 @@ class Posting:
             else:
                 return
             recipient = await self._next(attempt)
-        if attempt.doubted:
+        if attempt.doubted or (attempt.unknown > 1 and self._spell(alert).is_new):
             raise self._declined(attempt)
         await self._marking.wait_for_somebody(alert, about, attempt.refusals)
 
@@ -192,6 +197,7 @@ class Posting:
         self._taken_at = self._clock()
         if alert.withdraws is None:  # withdrawals wait for each other on purpose
             metrics.EVENT_TO_ALERT.observe((self._taken_at - alert.change.received_at).total_seconds())
+        metrics.MAIL_FAILURES.labels("address").inc(len(attempt.doubted))
         await self._marking.sent(alert, to, attempt.in_vain)
 
     def _unusable(self, recipient: Recipient, unusable: UnusableAddress, attempt: _Attempt) -> None:
@@ -207,12 +213,13 @@ class Posting:
         """
         whose = fault(reply, self._spell(attempt.alert))
         logger.warning("the mail system said no", extra={**_shown(recipient, attempt, reply), "fault": whose.value})
+        attempt.replies.append(reply)
         if whose is Fault.ADDRESS:
             metrics.MAIL_FAILURES.labels("address").inc()
+            attempt.unknown += 1
             attempt.refusals.append(self._refusal(recipient, reply))
             return
         attempt.doubted.append(self._refusal(recipient, reply))
-        attempt.replies.append(reply)
         if whose is Fault.OURS:
             raise self._declined(attempt)
 

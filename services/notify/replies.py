@@ -11,8 +11,6 @@ from datetime import timedelta
 from enum import StrEnum
 
 NO_FROM, PERMANENT_FROM = 400, 500
-CLOSING = 421
-"""The mail system goes, whatever it was asked."""
 PATIENCE = timedelta(hours=1)
 """How long an address may be put off, or everybody be refused, before it is looked at what became of other mails meanwhile.
 Greylisting (RFC 6647) puts off for minutes, an hour at most.
@@ -66,6 +64,11 @@ class Spell:
         """Longer than a fault of the mail system should be silent about itself."""
         return self.lasting >= PATIENCE
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing speaks yet against a fault of the mail system."""
+        return not self.is_long and not self.others_taken
+
 
 class Fault(StrEnum):
     """Whose fault a no is."""
@@ -80,7 +83,7 @@ class Fault(StrEnum):
 
 def fault(reply: Reply, spell: Spell) -> Fault:
     """Whose fault a no is."""
-    if reply.step in {Step.SESSION, Step.SENDER} or reply.code == CLOSING:
+    if reply.step in {Step.SESSION, Step.SENDER}:
         return Fault.OURS
     if reply.is_permanent and _names_the_address(reply.text):
         return Fault.ADDRESS

@@ -27,6 +27,7 @@ STEP_SECONDS = 300.0
 CONTENT_SECONDS = 600.0
 """For the answer to the end of the content (RFC 5321, 4.5.3.2.6): who asks sooner again may have the mail delivered twice."""
 LONGEST_REPLY = 300
+YES_FROM, YES_BELOW = 200, 300
 PORTS = {"smtp": 25, "smtps": 465}
 
 Begin = Callable[[], Awaitable[None]]
@@ -204,6 +205,8 @@ def _answers(step: Step) -> Iterator[None]:
     try:
         yield
     except aiosmtplib.SMTPResponseException as error:
+        if step in {Step.SENDER, Step.RECIPIENT} and YES_FROM <= error.code < YES_BELOW:
+            return  # the driver knows two of them; the first digit is what counts (RFC 5321, 4.2.1)
         text = one_line(error.message, LONGEST_REPLY)
         if error.code < NO_FROM:
             # Nothing that the protocol knows as an answer here; after the content it may be a yes.

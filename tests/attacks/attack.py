@@ -77,10 +77,6 @@ class Stage:
     def mongo_url(self) -> str:
         return mongo_url(self.world.ports.database)
 
-    @property
-    def mail_folder(self) -> Path:
-        return self.world.folder / "mail"
-
     def log(self, service: str) -> Path:
         """The log of a service's replica."""
         return self.world.folder / "log" / f"{self.world.of(service)[0].name}.log"

@@ -59,10 +59,10 @@ class Sink:
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
         self.asked_for.append(address)
-        if answer := self.says.get("RCPT") or self.refuse.get(address):
-            return answer
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
+        answer = self.says.get("RCPT") or self.refuse.get(address) or "250 OK"
+        if answer.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return answer
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         if answer := self.says.get("DATA"):

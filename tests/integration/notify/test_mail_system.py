@@ -101,6 +101,16 @@ async def test_one_refused_address_among_good_ones_is_passed_over_at_once(stage:
     assert stage.sink.asked_for.count(COACH) == 1
 
 
+@pytest.mark.parametrize("answer", ["251 not local, will forward", "252 cannot verify, but will try", "200 yes"])
+async def test_every_yes_to_the_recipient_is_one(stage: Stage, answer: str) -> None:
+    who = student()
+    stage.sink.says["RCPT"] = answer
+    async with stage.running() as client:
+        await stage.publish(*LINE, enrolled(who), level_changed(who))
+        await reaches(client, f"{who}:1", "sent")
+    assert stage.sink.recipients == [COACH]
+
+
 async def test_an_answer_that_takes_longer_than_any_other_step_is_waited_for(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from services.notify.places import Statement
 from services.notify.recipients import StaffMember
 from services.notify.replies import PATIENCE, Reply, Step
 from services.notify.smtp import Begin, Refused, TurnedAway, Unreachable
+from shared import metrics
 from shared.events import RiskLevelChangedEvent, StaffRole
 from tests.unit.notify.builders import RECEIVED, STUDENT, change, member, stated
 from tests.unit.notify.test_withdrawing_model import AlertsInMemory, World
@@ -99,16 +100,59 @@ async def office() -> Office:
 
 
 async def test_a_refused_address_is_not_asked_for_again_for_a_day_and_then_first(office: Office) -> None:
-    office.refuses(UNKNOWN, ANNA, BO, REKTOR)
+    del office.line[1:]
+    office.refuses(UNKNOWN, ANNA)
     document = await office.attempt()
     assert document["state"] == AlertState.UNDELIVERABLE
-    assert [item["answer"] for item in document["refusals"]] == [str(UNKNOWN)] * 3
+    assert [item["answer"] for item in document["refusals"]] == [str(UNKNOWN)]
     office.says.clear()
     document = await office.attempts(until=RECEIVED + REFUSAL_HOLDS - timedelta(minutes=6))
     assert document["state"] == AlertState.UNDELIVERABLE
-    assert office.asked_for == [ANNA, BO, REKTOR]
+    assert office.asked_for == [ANNA]
     document = await office.attempts(until=RECEIVED + REFUSAL_HOLDS + timedelta(minutes=6))
     assert (document["state"], office.mailed) == (AlertState.SENT, [ANNA])
+
+
+async def test_a_mail_system_that_knows_nobody_of_a_line_has_an_hour_to_find_them_again(office: Office) -> None:
+    office.refuses(UNKNOWN, ANNA, BO, REKTOR)
+    document = await office.attempts(until=RECEIVED + PATIENCE - timedelta(minutes=6))
+    assert (document["state"], document.get("refusals")) == (AlertState.DUE, None)
+    assert office.asked_for[:3] == [ANNA, BO, REKTOR]
+    office.says.clear()
+    document = await office.attempt()
+    assert (document["state"], office.mailed) == (AlertState.SENT, [ANNA])
+
+
+async def test_a_line_that_is_unknown_for_an_hour_is_undeliverable(office: Office) -> None:
+    office.refuses(UNKNOWN, ANNA, BO, REKTOR)
+    document = await office.attempts(until=RECEIVED + PATIENCE + LONGEST_RETRY_REFUSED)
+    assert (document["state"], len(document["refusals"])) == (AlertState.UNDELIVERABLE, 3)
+
+
+async def test_a_line_that_is_unknown_while_others_are_taken_is_undeliverable_at_once(office: Office) -> None:
+    office.refuses(UNKNOWN, ANNA, BO, REKTOR)
+    assert (await office.attempt())["state"] == AlertState.DUE
+    office.world.now += timedelta(seconds=1)
+    office.delivery._posting._taken_at = office.world.now  # another student's mail
+    assert (await office.attempt())["state"] == AlertState.UNDELIVERABLE
+
+
+async def test_each_address_that_is_passed_over_is_counted(office: Office) -> None:
+    counted = metrics.MAIL_FAILURES.labels("address")._value
+    before = counted.get()
+    office.says = {ANNA: Refused(UNKNOWN), BO: Refused(DENIED)}
+    await office.attempt()
+    assert (office.mailed, counted.get() - before) == ([REKTOR], 2)
+
+
+@pytest.mark.parametrize("closing", [Reply(Step.RECIPIENT, 421, "4.7.0 no"), Reply(Step.CONTENT, 421, "4.3.2 busy")])
+async def test_an_address_at_which_the_mail_system_always_leaves_holds_up_the_next_for_an_hour(
+    office: Office, closing: Reply
+) -> None:
+    office.refuses(closing, ANNA)
+    await office.attempts(until=RECEIVED + 2 * PATIENCE)
+    assert office.mailed == [BO]
+    assert PATIENCE <= office.world.now - RECEIVED < PATIENCE + 2 * LONGEST_RETRY_REFUSED
 
 
 async def test_whom_the_mail_system_refuses_is_passed_over_when_the_next_is_taken(office: Office) -> None:

@@ -50,8 +50,8 @@ CASES = [
     (Step.RECIPIENT, 450, "4.7.1 greylisted, try again in 5 minutes", OURS, ADDRESS),
     (Step.RECIPIENT, 452, "4.2.2 mailbox full", OURS, ADDRESS),
     (Step.CONTENT, 451, "4.3.0 error in processing", OURS, ADDRESS),
-    (Step.RECIPIENT, 421, "4.3.2 shutting down", OURS, OURS),
-    (Step.CONTENT, 421, "4.4.2 timeout", OURS, OURS),
+    (Step.RECIPIENT, 421, "4.7.0 not from you, not to them", OURS, ADDRESS),
+    (Step.CONTENT, 421, "4.4.2 timeout", OURS, ADDRESS),
 ]
 
 
