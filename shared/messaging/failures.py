@@ -200,5 +200,5 @@ def _noted(message: AbstractIncomingMessage, error: Exception) -> HeadersType:
 def _short(error: Exception) -> str:
     """Kind and reason, and of bad content the fields at fault."""
     details = getattr(error, "errors", ()) if isinstance(error, Reject) else ()
-    fields = "; ".join(f"{item.path}: found {item.found}, expected {item.expected}" for item in details)
+    fields = "; ".join(f"{item.path}: expected {item.expected}" for item in details)
     return cut(named(error) + (f" ({fields})" if fields else ""), LONGEST_ERROR)

@@ -23,6 +23,7 @@ from deploy.local.processes import StartError
 from deploy.local.signals import stop_like_ctrl_c
 from tests.attacks import (
     bad_messages,
+    dear_texts,
     hostile_addresses,
     hostile_labels,
     junk_lines,
@@ -52,6 +53,7 @@ ATTACKS: tuple[Attack, ...] = (
     sick_database.ATTACK,
     slow_uploads.ATTACK,
     junk_lines.ATTACK,
+    dear_texts.ATTACK,
     refused_items.ATTACK,
     many_connections.ATTACK,
     many_requests.ATTACK,
