@@ -11,6 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 NO_FROM, PERMANENT_FROM = 400, 500
+CLOSING = 421
+"""The mail system goes; on no other reply it may (RFC 5321, 3.8)."""
 PATIENCE = timedelta(hours=1)
 """How long an address may be put off, or everybody be refused, before it is looked at what became of other mails meanwhile.
 Greylisting (RFC 6647) puts off for minutes, an hour at most.

@@ -15,7 +15,7 @@ import aiosmtplib
 
 from services.notify.lines import one_line
 from services.notify.mail import Mail
-from services.notify.replies import NO_FROM, Reply, Step
+from services.notify.replies import CLOSING, NO_FROM, Reply, Step
 from shared.errors import Outage
 from shared.settings import SettingsError
 
@@ -34,7 +34,9 @@ Begin = Callable[[], Awaitable[None]]
 
 
 class Refused(Exception):
-    """The mail system says no to this recipient, or to the content for this recipient. The mail was not taken."""
+    """The mail system says no to this recipient, or to the content for this recipient, or nothing when the recipient is named.
+    The mail was not taken.
+    """
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(str(reply))
@@ -67,7 +69,7 @@ class Mailer(Protocol):
         the delivery, and nothing is out.
 
         Raises:
-            Refused: a no to the recipient or the content.
+            Refused: a no to the recipient or the content, or no answer to the recipient.
             TurnedAway: a no to us as client or sender.
             Unreachable: away or silent.
             Unanswered: gone or silent after `begin`. The mail may or may not have been taken.
@@ -140,9 +142,11 @@ class SmtpMailer:
         client = self._idle_one() or await self._new_one()
         try:
             yield client
-        except Refused:
-            if client.is_connected:
+        except Refused as refused:
+            if client.is_connected and refused.reply.code != CLOSING:
                 await self._reset(client)
+            else:
+                client.close()
             raise
         except BaseException:
             client.close()
@@ -219,6 +223,10 @@ def _answers(step: Step) -> Iterator[None]:
         raise _broken_off(step, one_line(f"{type(error).__name__} {error}".strip(), LONGEST_REPLY)) from error
 
 
-def _broken_off(step: Step, how: str) -> Outage:
+def _broken_off(step: Step, how: str) -> Outage | Refused:
+    """What it means that there was no answer to a step, or none that can be understood."""
+    if step is Step.RECIPIENT:
+        # It may leave for this recipient, each time, so that counts as if it had said that it goes.
+        return Refused(Reply(step, CLOSING, how))
     kind = Unanswered if step is Step.CONTENT else Unreachable
     return kind(f"the mail system: {how}")

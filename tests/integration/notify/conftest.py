@@ -28,7 +28,8 @@ class Sink:
     """A mail system that can be started, stopped, told to refuse addresses or everything at a step, and made slow to answer.
 
     `refuse`: answers to addresses. `says`: answers to everybody at a step (greeting, EHLO, AUTH, MAIL, RCPT, DATA). `held`:
-    addresses whose mails get no answer as long as they are in it. `goes`: takes the content and goes without an answer.
+    addresses whose mails get no answer as long as they are in it. `leaves_at`: addresses at which
+    it hangs up. `goes`: takes the content and goes without an answer.
     """
 
     port: int
@@ -39,6 +40,7 @@ class Sink:
     says: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     held: set[str] = field(default_factory=set)
+    leaves_at: set[str] = field(default_factory=set)
     goes: bool = False
     busy: bool = False
     sessions: set[int] = field(default_factory=set)
@@ -57,8 +59,10 @@ class Sink:
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self.port}"
 
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
+    async def handle_RCPT(self, server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
         self.asked_for.append(address)
+        if address in self.leaves_at:
+            server.transport.abort()
         answer = self.says.get("RCPT") or self.refuse.get(address) or "250 OK"
         if answer.startswith("2"):
             envelope.rcpt_tos.append(address)

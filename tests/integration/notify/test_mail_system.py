@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.notify import alert_store, alerts, delivery, dispatch, smtp
+from services.notify import alert_store, alerts, delivery, dispatch, replies, smtp
 from services.notify.alert_store import Alerts
 from services.notify.dispatch import Dispatcher
 from shared import metrics
@@ -109,6 +109,20 @@ async def test_every_yes_to_the_recipient_is_one(stage: Stage, answer: str) -> N
         await stage.publish(*LINE, enrolled(who), level_changed(who))
         await reaches(client, f"{who}:1", "sent")
     assert stage.sink.recipients == [COACH]
+
+
+async def test_an_address_at_which_the_mail_system_hangs_up_is_passed_over_at_last(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "PATIENCE", timedelta(seconds=1))
+    who = student()
+    stage.sink.leaves_at.add(COACH)
+    async with stage.running() as client:
+        await stage.publish(*LINE, enrolled(who), level_changed(who))
+        await troubled(client, f"{who}:1")
+        assert stage.sink.recipients == []
+        shown = await reaches(client, f"{who}:1", "sent")
+    assert (shown["told"], stage.sink.recipients) == ("staff:bo", ["bo@skola.example"])
 
 
 async def test_an_answer_that_takes_longer_than_any_other_step_is_waited_for(
