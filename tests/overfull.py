@@ -18,7 +18,7 @@ from shared.events import (
     GradeRecordedEvent,
 )
 from shared.events.values import Code, StaffId
-from tests.builders import attendance, enrolment, grade
+from tests.builders import MONDAY, attendance, enrolment, grade
 
 NOWHERE = "a unit without places"
 
@@ -98,7 +98,9 @@ def usable(events: Iterable[AnyEvent]) -> list[AnyEvent]:
     kept += [event for event in _grades(known) if event.data.course not in courses]
     kept += [event for event in known if isinstance(event, EnrolmentChangedEvent)]
     student = known[0].subject
-    return kept + [attendance(student, day, state=AttendanceState.UNREGISTERED, unit=NOWHERE) for day in sorted(days)]
+    kept += [attendance(student, day, state=AttendanceState.UNREGISTERED, unit=NOWHERE) for day in sorted(days)]
+    # A mark that was taken back says nothing but that there is such a student.
+    return kept or [grade(student, MONDAY, state="retracted")]
 
 
 def _attendance(events: Iterable[AnyEvent]) -> list[AttendanceRecordedEvent]:

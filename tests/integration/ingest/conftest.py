@@ -93,7 +93,7 @@ def stage(session_amqp_url: str, mongo_url: str, run_folder: Path) -> Iterator[S
         yield Stage(url, amqp_url, mongo_url, database, log)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def outgoing(stage: Stage) -> AsyncIterator[Outgoing]:
     """Everything that goes out to exchange `events`."""
     async with await aio_pika.connect(stage.amqp_url) as connection:
@@ -101,9 +101,8 @@ async def outgoing(stage: Stage) -> AsyncIterator[Outgoing]:
         queue = await channel.declare_queue(exclusive=True)
         await queue.bind("events", "#")
         seen = Outgoing()
-        tag = await queue.consume(seen.take, no_ack=True)
+        await queue.consume(seen.take, no_ack=True)
         yield seen
-        await queue.cancel(tag)
 
 
 @pytest.fixture(scope="session")
