@@ -9,7 +9,7 @@ import gc
 import logging
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from shared.error_text import named
 from shared.errors import Outage
 from shared.http_server import build_server
 from shared.messaging.alarm import ALARM, is_blocked
-from shared.messaging.broker import attached, build_broker, declare_topology, prove_that_messages_are_taken
+from shared.messaging.broker import attached, build_broker, declare_topology, proof_that_messages_are_taken
 from shared.messaging.failures import Failures
 from shared.messaging.intake import Intake
 from shared.observability import Health, configure_logging, operations_router
@@ -165,10 +165,11 @@ async def _start(running: Running, start: Start, stack: AsyncExitStack) -> None:
     # Stopped first, so that handlers in flight still have what `start` opened; later calls find nothing left to do.
     stack.push_async_callback(_stop, broker)
     await stack.enter_async_context(running.intake.watching(broker, running.waits.probe))
+    prove = proof_that_messages_are_taken(broker)
     running.health.checks = {
         "intake": lambda: _intake_check(running),
         "database": lambda: _database_check(running),
-        "broker": lambda: _broker_check(running),
+        "broker": lambda: _broker_check(running, prove),
         "work": lambda: _work_check(running),
     }
 
@@ -209,7 +210,7 @@ async def _work_check(running: Running) -> str | None:
     return running.waits.reason()
 
 
-async def _broker_check(running: Running) -> str | None:
+async def _broker_check(running: Running, prove: Callable[[float], Awaitable[None]]) -> str | None:
     broker = running.broker
     connection = broker._connection  # noqa: SLF001 - FastStream's ping() sleeps between looks
     if connection is None or not connection.connected.is_set():
@@ -217,7 +218,7 @@ async def _broker_check(running: Running) -> str | None:
     if is_blocked(broker):
         return ALARM
     if broker.publishers:
-        await prove_that_messages_are_taken(broker, CHECK_SECONDS)
+        await prove(CHECK_SECONDS)
     if running.intake.reason is not None:
         return None  # without consumers on purpose, which the check of the intake says
     missing = await attached(broker)

@@ -165,13 +165,16 @@ def confirmed_publish(broker: RabbitBroker, exchange: str) -> Publish:
     return publish
 
 
-async def prove_that_messages_are_taken(broker: RabbitBroker, seconds: float) -> None:
-    """Publishes an empty message that goes nowhere. Only for who publishes anyway, see `alarm`.
-
-    Raises:
-        Outage: the broker has not confirmed it within this time.
+def proof_that_messages_are_taken(broker: RabbitBroker) -> Callable[[float], Awaitable[None]]:
+    """What publishes an empty message that goes nowhere, and raises `Outage` when the broker has not confirmed it within so many
+    seconds. Only for who publishes anyway, see `alarm`. Made once: it has a channel of its own.
     """
-    await _sender(broker)(b"", "", NOWHERE, spec.Basic.Properties(), seconds, mandatory=False)
+    send = _sender(broker)
+
+    async def prove(seconds: float) -> None:
+        await send(b"", "", NOWHERE, spec.Basic.Properties(), seconds, mandatory=False)
+
+    return prove
 
 
 class _Send(Protocol):

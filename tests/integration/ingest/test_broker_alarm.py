@@ -106,3 +106,17 @@ async def test_who_only_consumes_goes_on_in_an_alarm(
             assert await small.says(http, 200, "ready")
     finally:
         await surroundings.close()
+
+
+async def test_who_asks_for_readiness_again_and_again_opens_no_further_channel(settings: Settings) -> None:
+    app = build(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http,
+    ):
+        await until("ingest to be ready", lambda: says(http, 200, "ready"))
+        connection = app.state.running.broker._connection.transport.connection
+        before = len(connection.channels)
+        for _ in range(5):
+            assert await says(http, 200, "ready")
+        assert len(connection.channels) == before
