@@ -16,9 +16,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import h11
-import orjson
 import uvicorn
+from fastapi import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from shared.problems import RETRY_AFTER_SECONDS, problem
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,14 +38,7 @@ SMALLEST_CHUNK = 256
 """Bytes of a chunk of a body, on average, after the first thousand: the parser takes 10 µs for each, however small."""
 
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-_CROWDED = orjson.dumps(
-    {
-        "type": "about:blank",
-        "title": "Service Unavailable",
-        "status": 503,
-        "detail": "Too many requests at once. Nothing was done; send the same again.",
-    }
-)
+_CROWDED = "Too many requests at once. Nothing was done; send the same again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,21 +220,12 @@ class _Crowd:
         if scope["type"] != "http" or scope["path"] == LIVE_PATH:
             await self._app(scope, receive, send)
         elif self._in_work >= self._most:
-            await _answer_crowded(send)
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Connection": "close"}
+            answer = problem(Request(scope), HTTPStatus.SERVICE_UNAVAILABLE, _CROWDED, headers)
+            await answer(scope, receive, send)
         else:
             self._in_work += 1
             try:
                 await self._app(scope, receive, send)
             finally:
                 self._in_work -= 1
-
-
-async def _answer_crowded(send: Send) -> None:
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(_CROWDED)).encode()),
-        (b"retry-after", b"5"),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": HTTPStatus.SERVICE_UNAVAILABLE.value, "headers": headers})
-    await send({"type": "http.response.body", "body": _CROWDED})

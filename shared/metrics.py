@@ -6,7 +6,7 @@ behind the door, their number is bounded: each value is a series that stays unti
 
 from __future__ import annotations
 
-from typing import Self, TypeVar
+from typing import Self
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -15,8 +15,6 @@ MOST_VALUES = 500
 OTHER = "other"
 """All further values together."""
 LONGEST_VALUE = 128
-
-CounterT = TypeVar("CounterT", bound="BoundedCounter")
 
 
 class BoundedCounter(Counter):

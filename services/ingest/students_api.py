@@ -12,15 +12,15 @@ from services.ingest.problems import Problem
 from services.ingest.spaces import system_of
 from services.ingest.students import Students
 from shared import problems
-from shared.events.door import SPACE
-from shared.events.values import INVISIBLE, Authority, Spelt, StudentReference
+from shared.events.door import SOURCE, SPACE
+from shared.events.values import Authority, Spelt, StudentReference
 
 OfAuthority = Annotated[Authority, Query(description="code of the authority")]
 Source = Annotated[
     str,
     Spelt(
         255,
-        rf"^(/authorities/[A-Za-z0-9_-]{{1,32}}/systems/{SPACE}(/[^\s{INVISIBLE}]*)?|{SPACE})$",
+        f"^({SOURCE}|{SPACE})$",
         "the name of a system, or /authorities/AUTHORITY/systems/NAME",
     ),
     Query(description="name of the system, or the whole `source` of its events"),

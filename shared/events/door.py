@@ -28,11 +28,12 @@ OwnStaffId = Annotated[str, Spelt(206, f"^staff:{seen(200)}$", "staff:… of 1 t
 """A member of staff as the publisher's systems know them; behind the door the space is put before the id."""
 
 
+SOURCE = rf"/authorities/[A-Za-z0-9_-]{{1,32}}/systems/{SPACE}(/[^\s{INVISIBLE}]*)?"
 Source = Annotated[
     str,
     Spelt(
         255,
-        rf"^/authorities/[A-Za-z0-9_-]{{1,32}}/systems/{SPACE}(/[^\s{INVISIBLE}]*)?$",
+        f"^{SOURCE}$",
         "/authorities/AUTHORITY/systems/NAME, NAME of at most 64 letters (a to z), digits and . _ ~ -",
     ),
 ]

@@ -1,8 +1,8 @@
 """The one rule of where a student is on a day, from all that is known of the student's places. Pure; the day is a parameter.
 
 A place holds from its first to its last day. Of several that hold the main one is where the student is, an active one before a
-paused one, then the latest begun. Days are day numbers (`date.toordinal`). How many places count, and how many of their groups,
-is bounded: `latest_begun`, `place_of`.
+paused one, then the latest begun. Days are day numbers (`date.toordinal`). How many places count is bounded:
+`latest_begun`.
 """
 
 from __future__ import annotations
