@@ -11,7 +11,7 @@ from deploy.local.ports import free_ports
 from tests.attacks.attack import Attack, Finding, Stage
 from tests.attacks.told import alerts, all_end, mail_system, mailed_once, risen
 from tests.hostile_text import ADDRESSES, NAMES
-from tests.integration.notify.conftest import Sink
+from tests.integration.notify.neighbours import Sink
 
 SECONDS = 60.0
 [PORT] = free_ports(1)

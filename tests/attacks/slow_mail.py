@@ -8,7 +8,7 @@ import math
 from deploy.local.ports import free_ports
 from tests.attacks.attack import Attack, Finding, Stage
 from tests.attacks.told import all_end, line, mail_system, mailed_once, risen
-from tests.integration.notify.conftest import Sink
+from tests.integration.notify.neighbours import Sink
 
 SECONDS = 20.0
 STUDENTS = 12

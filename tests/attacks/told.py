@@ -13,7 +13,7 @@ from typing import Any
 
 from deploy.demo.events import Event
 from tests.attacks.attack import LOOK_SECONDS, Finding, Stage
-from tests.integration.notify.conftest import Sink
+from tests.integration.notify.neighbours import Sink
 
 DAYS = 12
 """With one lesson each, all unexcused: 48 points, so the level rises once, to the second of three."""

@@ -30,7 +30,7 @@ from shared.events import (
 )
 from shared.messaging import topology
 from shared.settings import Settings
-from tests.integration.notify.conftest import TOKEN, Neighbour, Sink
+from tests.integration.notify.neighbours import TOKEN, Neighbour, Sink
 from tests.unit.notify.builders import change, enrolment, withdrawal
 
 PATIENCE_SECONDS = 40

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,6 @@ from services.notify import alerts
 from services.notify.alert_store import Alerts
 from services.notify.cli import app
 from shared import mongo
-from tests.integration.notify.conftest import Neighbour, Sink
 from tests.integration.notify.stage import Stage, enrolled, level_changed, reaches, staff_changed, student
 
 pytestmark = pytest.mark.integration
@@ -25,10 +23,7 @@ TOLD = {"staff": "staff:hr/anna", "role": "coach", "level": "targeted"}
 
 
 @pytest.fixture
-def stage(
-    new_vhost: Callable[[], str], mongo_url: str, sink: Sink, ingest: Neighbour, monkeypatch: pytest.MonkeyPatch
-) -> Stage:
-    stage = Stage.of(new_vhost(), mongo_url, sink, ingest)
+def stage(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setenv("KVAR_MONGO_URL", stage.settings.mongo_url)
     monkeypatch.setenv("KVAR_MONGO_DATABASE", stage.settings.mongo_database)
     return stage

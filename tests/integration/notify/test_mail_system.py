@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ from services.notify.alert_store import Alerts
 from services.notify.dispatch import Dispatcher
 from shared import metrics
 from shared.events import Level, StaffRole
-from tests.integration.notify.conftest import Neighbour, Sink
 from tests.integration.notify.stage import (
     Stage,
     all_reach,
@@ -37,11 +35,6 @@ LINE = (
 """Coach, coordinator, principal."""
 COACH = "anna@skola.example"
 SKEW = timedelta(minutes=5)
-
-
-@pytest.fixture
-def stage(new_vhost: Callable[[], str], mongo_url: str, sink: Sink, ingest: Neighbour) -> Stage:
-    return Stage.of(new_vhost(), mongo_url, sink, ingest)
 
 
 @pytest.fixture(autouse=True)

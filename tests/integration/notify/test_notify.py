@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,7 +18,7 @@ from shared import metrics
 from shared.events import EnrolmentChangedEvent, Level, StaffChangedEvent, StaffRole
 from shared.messaging import topology
 from shared.settings import SettingsError
-from tests.integration.notify.conftest import Neighbour, Sink, readable
+from tests.integration.notify.neighbours import readable
 from tests.integration.notify.stage import (
     Stage,
     alert_of,
@@ -35,11 +34,6 @@ from tests.integration.notify.stage import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def stage(new_vhost: Callable[[], str], mongo_url: str, sink: Sink, ingest: Neighbour) -> Stage:
-    return Stage.of(new_vhost(), mongo_url, sink, ingest)
 
 
 async def test_the_coach_gets_one_mail_however_often_the_event_is_delivered(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from services.notify import alert_documents
 from shared.events import Level, StaffRole
-from tests.integration.notify.conftest import Neighbour, Sink, readable
+from tests.integration.notify.neighbours import readable
 from tests.integration.notify.stage import (
     Stage,
     alert_withdrawn,
@@ -26,11 +25,6 @@ pytestmark = pytest.mark.integration
 RISE: dict[str, Any] = {"as_of": date(2026, 11, 3)}
 FALL: dict[str, Any] = {"before": Level.TARGETED, "after": Level.UNIVERSAL}
 BOTH = "Nivån var riktad en tid och är nu universell (Ekskolan)"
-
-
-@pytest.fixture
-def stage(new_vhost: Callable[[], str], mongo_url: str, sink: Sink, ingest: Neighbour) -> Stage:
-    return Stage.of(new_vhost(), mongo_url, sink, ingest)
 
 
 @pytest.fixture(autouse=True)

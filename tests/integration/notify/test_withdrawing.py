@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
@@ -12,7 +11,7 @@ import pytest
 from services.notify import alert_documents, alerts
 from services.notify.alert_store import Alerts
 from shared.events import AlertWithdrawnEvent, Level, RiskLevelChangedEvent, StaffRole
-from tests.integration.notify.conftest import Neighbour, Sink, readable
+from tests.integration.notify.neighbours import readable
 from tests.integration.notify.stage import (
     Stage,
     alert_of,
@@ -29,11 +28,6 @@ from tests.integration.notify.stage import (
 pytestmark = pytest.mark.integration
 
 UP = {"before": Level.TARGETED, "after": Level.INDIVIDUAL}
-
-
-@pytest.fixture
-def stage(new_vhost: Callable[[], str], mongo_url: str, sink: Sink, ingest: Neighbour) -> Stage:
-    return Stage.of(new_vhost(), mongo_url, sink, ingest)
 
 
 @pytest.fixture(autouse=True)
