@@ -35,7 +35,7 @@ SLOW, OTHER = "2480", "1480"
 PATIENT = DoorLimits(requests_each=2, pause_seconds=0.01, body_seconds=60.0, body_rate=MEBIBYTE)
 HEAD = (
     "POST /v1/events HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\nContent-Type: application/x-ndjson\r\n"
-    "Content-Length: {length}\r\n\r\n"
+    "Content-Length: {length}\r\n{more}\r\n"
 )
 
 
@@ -50,10 +50,16 @@ class House:
     served: Served
     http: httpx.AsyncClient
 
-    async def upload(self, length: int = 1000, body: bytes = b"", authority: str = SLOW) -> Client:
-        """The beginning of a request."""
-        head = HEAD.format(token=TOKENS[authority], length=length)
+    async def upload(self, length: int = 1000, body: bytes = b"", authority: str = SLOW, more: str = "") -> Client:
+        """The beginning of a request. `more`: further headers."""
+        head = HEAD.format(token=TOKENS[authority], length=length, more=more)
         return await self.served.open(head.encode() + body)
+
+    async def admitted(self, length: int = 1000, body: bytes = b"", authority: str = SLOW) -> Client:
+        """The same when it has its place: the door asks for the body."""
+        client = await self.upload(length, body, authority, more="Expect: 100-continue\r\n")
+        assert await client.line() == b"HTTP/1.1 100 Continue\r\n"
+        return client
 
     async def event_of(self, authority: str) -> int:
         """The status of a single event."""
@@ -111,16 +117,7 @@ async def test_who_has_no_place_left_is_told_and_others_come_through(
     house: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with house(PATIENT) as door:
-        uploads = [await door.upload(), await door.upload(body=b"{")]
-
-        async def is_full() -> bool:
-            # What asks may have had the place of an upload, which was then refused.
-            if await door.answers(SLOW, 429):
-                return True
-            uploads.append(await door.upload())
-            return False
-
-        await until("no place left", is_full)
+        uploads = [await door.admitted(), await door.admitted(body=b"{")]
         refused = await publish(door.http, [lesson()])
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) > 0
@@ -148,11 +145,11 @@ async def test_room_is_counted_by_what_uploads_announce(house: Any) -> None:
     async with house(replace(PATIENT, requests_each=8, room=3 * MEBIBYTE, room_each=2 * MEBIBYTE)) as door:
         too_large = await door.upload(length=bodies.MOST_BYTES + 1)
         assert (await too_large.line()).split()[1] == b"413"
-        large = await door.upload(length=2 * MEBIBYTE - 100)
-        await until("no room left", lambda: door.answers(SLOW, 429))
+        large = await door.admitted(length=2 * MEBIBYTE - 100)
+        assert await door.event_of(SLOW) == 429
         assert await door.event_of(OTHER) == 202
-        other = await door.upload(length=MEBIBYTE, authority=OTHER)
-        await until("no room for anybody", lambda: door.answers(OTHER, 503))
+        other = await door.admitted(length=MEBIBYTE, authority=OTHER)
+        assert await door.event_of(OTHER) == 503
         for upload in (too_large, large, other):
             upload.close()
         await until("room again", lambda: door.answers(OTHER, 202))
